@@ -1,0 +1,59 @@
+package contracts
+
+import (
+	"bytes"
+	"encoding/json"
+
+	"github.com/vmihailenco/msgpack/v5"
+)
+
+// Marshal encodes a message or document as msgpack, with the keys of its JSON form.
+func Marshal(v any) ([]byte, error) {
+	var buf bytes.Buffer
+	enc := msgpack.NewEncoder(&buf)
+	enc.SetCustomStructTag("json")
+	enc.SetSortMapKeys(true)
+	enc.UseCompactInts(true)
+	if err := enc.Encode(v); err != nil {
+		return nil, Errorf(KindInternal, "encode %T: %w", v, err)
+	}
+	return buf.Bytes(), nil
+}
+
+// versioned reads a message's version before its shape is trusted.
+type versioned struct {
+	V int `json:"v"`
+}
+
+// Unmarshal decodes JSON or msgpack; the first byte tells. A newer version is refused, an unknown field is passed over.
+func Unmarshal(data []byte, v any) error {
+	if len(data) == 0 {
+		return Errorf(KindInput, "decode %T: empty message: expected JSON or msgpack", v)
+	}
+	var head versioned
+	if err := decode(data, &head); err != nil {
+		return Errorf(KindInput, "decode %T: %w", v, err)
+	}
+	if head.V > Version {
+		return Errorf(KindConfig, "decode %T: version %d is newer than %d: upgrade this process", v, head.V, Version)
+	}
+	if err := decode(data, v); err != nil {
+		return Errorf(KindInput, "decode %T: %w", v, err)
+	}
+	return nil
+}
+
+func decode(data []byte, v any) error {
+	if isJSON(data) {
+		return json.Unmarshal(data, v)
+	}
+	dec := msgpack.NewDecoder(bytes.NewReader(data))
+	dec.SetCustomStructTag("json")
+	return dec.Decode(v)
+}
+
+// isJSON tells an object in JSON from a msgpack map, whose first byte is 0x80–0x8f, 0xde or 0xdf.
+func isJSON(data []byte) bool {
+	b := bytes.TrimLeft(data, " \t\r\n")
+	return len(b) > 0 && b[0] == '{'
+}

@@ -1,0 +1,71 @@
+package cql
+
+import "encoding/binary"
+
+// Row is one row, packed: for each column of its table a 32-bit big-endian length and as many bytes, as the native
+// protocol sends values. Length -1 is null, -2 unset.
+type Row struct {
+	Values    []byte
+	Partition int   // end of the partition key's values in Values
+	Key       int   // end of the primary key's values in Values
+	Timestamp int64 // microseconds: what the row is written USING
+}
+
+// PartitionBytes are the partition key's packed values: equal partitions are equal bytes.
+func (r Row) PartitionBytes() []byte { return r.Values[:r.Partition] }
+
+// KeyBytes are the primary key's packed values: equal keys are equal bytes.
+func (r Row) KeyBytes() []byte { return r.Values[:r.Key] }
+
+// The lengths that stand for no value.
+const (
+	nullLength  = -1
+	unsetLength = -2
+)
+
+// AppendValue packs a value.
+func AppendValue(dst, value []byte) []byte {
+	dst = binary.BigEndian.AppendUint32(dst, uint32(len(value)))
+	return append(dst, value...)
+}
+
+// AppendNull packs a null.
+func AppendNull(dst []byte) []byte { return binary.BigEndian.AppendUint32(dst, uint32(0xffffffff)) }
+
+// AppendUnset packs an unset value.
+func AppendUnset(dst []byte) []byte { return binary.BigEndian.AppendUint32(dst, uint32(0xfffffffe)) }
+
+// Value is one packed value, read back.
+type Value struct {
+	Bytes []byte // nil for null and unset; empty, not nil, for an empty value
+	Unset bool
+}
+
+// Null says that the value is null, not unset.
+func (v Value) Null() bool { return v.Bytes == nil && !v.Unset }
+
+// NextValue reads the first packed value and returns what follows it. Values that were packed by this package only.
+func NextValue(packed []byte) (v Value, rest []byte) {
+	n := int32(binary.BigEndian.Uint32(packed))
+	rest = packed[4:]
+	switch {
+	case n == unsetLength:
+		return Value{Unset: true}, rest
+	case n == nullLength:
+		return Value{}, rest
+	default:
+		return Value{Bytes: rest[:n:n]}, rest[n:]
+	}
+}
+
+// WriteOptions hold for all rows of a pipeline.
+type WriteOptions struct {
+	Consistency string // ONE, LOCAL_QUORUM, …; "" is LOCAL_QUORUM
+	TTL         int64  // seconds from the job's base time that a row lives; 0 is for ever
+}
+
+// Refusal is a row that the database will never take, in the database's words.
+type Refusal struct {
+	Row    int // index in what was written
+	Reason string
+}
