@@ -69,3 +69,9 @@ type Refusal struct {
 	Row    int // index in what was written
 	Reason string
 }
+
+// CellRow is one row read back from a table with the write time of each cell, for tests and verification.
+type CellRow struct {
+	Values []Value // in the table's column order
+	Times  []int64 // microseconds; 0 for key columns and for cells without a value
+}
