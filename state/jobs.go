@@ -1,0 +1,115 @@
+package state
+
+import (
+	"context"
+	"iter"
+
+	"github.com/penstock-io/penstock/contracts"
+)
+
+func jobKey(job contracts.JobID, rest string) string { return "jobs/" + string(job) + "/" + rest }
+
+// AcceptJob stores a job, once: where the id is taken, what was stored first is returned with false.
+func (s *Store) AcceptJob(ctx context.Context, j contracts.AcceptedJob) (contracts.AcceptedJob, bool, error) {
+	created, err := s.createJSON(ctx, jobKey(j.ID, "job.json"), j)
+	if err != nil {
+		return j, false, err
+	}
+	if !created {
+		if j, err = s.Job(ctx, j.ID); err != nil {
+			return j, false, err
+		}
+		if ended, err := s.ended(ctx, j.ID); err != nil || ended {
+			return j, false, err
+		}
+	}
+	// The markers come second: a crash in between is mended when the job's message is delivered again.
+	for _, key := range []string{"index/" + string(j.ID), "active/" + string(j.ID)} {
+		if err := s.docs.Put(ctx, key, []byte(j.Pipeline)); err != nil {
+			return j, false, err
+		}
+	}
+	return j, created, nil
+}
+
+// Job is an accepted job.
+func (s *Store) Job(ctx context.Context, id contracts.JobID) (contracts.AcceptedJob, error) {
+	var j contracts.AcceptedJob
+	err := s.read(ctx, jobKey(id, "job.json"), &j)
+	if contracts.KindOf(err) == contracts.KindMissing {
+		err = contracts.Errorf(contracts.KindMissing, "job %q: unknown: `penstock jobs` lists them", id)
+	}
+	return j, err
+}
+
+// Jobs yields the ids of all jobs, oldest first where ids were made by NewJobID.
+func (s *Store) Jobs(ctx context.Context) iter.Seq2[contracts.JobID, error] {
+	return s.ids(ctx, "index/")
+}
+
+// ActiveJobs yields the ids of jobs that have not ended.
+func (s *Store) ActiveJobs(ctx context.Context) iter.Seq2[contracts.JobID, error] {
+	return s.ids(ctx, "active/")
+}
+
+func (s *Store) ids(ctx context.Context, prefix string) iter.Seq2[contracts.JobID, error] {
+	return func(yield func(contracts.JobID, error) bool) {
+		for name, err := range s.names(ctx, prefix) {
+			if !yield(contracts.JobID(name), err) {
+				return
+			}
+		}
+	}
+}
+
+// Report is how a job ended; KindMissing while it has not.
+func (s *Store) Report(ctx context.Context, id contracts.JobID) (contracts.Report, error) {
+	var r contracts.Report
+	return r, s.read(ctx, jobKey(id, "report.json"), &r)
+}
+
+func (s *Store) ended(ctx context.Context, id contracts.JobID) (bool, error) {
+	_, err := s.Report(ctx, id)
+	if contracts.KindOf(err) == contracts.KindMissing {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// EndJob stores a job's report; the first one stored counts and is returned. The job stays active until Forget, so that
+// whoever takes over after a crash announces the end again.
+func (s *Store) EndJob(ctx context.Context, r contracts.Report) (contracts.Report, error) {
+	created, err := s.createJSON(ctx, jobKey(r.Job, "report.json"), r)
+	if err != nil || created {
+		return r, err
+	}
+	return s.Report(ctx, r.Job)
+}
+
+// Forget takes an ended job off the active list.
+func (s *Store) Forget(ctx context.Context, id contracts.JobID) error {
+	return s.docs.Delete(ctx, "active/"+string(id))
+}
+
+// Control is what a user asked of a job.
+type Control string
+
+// The controls. The zero value is to run.
+const (
+	Run    Control = ""
+	Cancel Control = "cancel"
+)
+
+// SetControl asks something of a job.
+func (s *Store) SetControl(ctx context.Context, id contracts.JobID, c Control) error {
+	return s.docs.Put(ctx, jobKey(id, "control"), []byte(c))
+}
+
+// Control is what was last asked of a job.
+func (s *Store) Control(ctx context.Context, id contracts.JobID) (Control, error) {
+	data, _, err := s.docs.Get(ctx, jobKey(id, "control"))
+	if contracts.KindOf(err) == contracts.KindMissing {
+		return Run, nil
+	}
+	return Control(data), err
+}

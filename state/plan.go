@@ -1,0 +1,131 @@
+package state
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/penstock-io/penstock/contracts"
+)
+
+// PageChunks is the number of chunks on a page of a plan: with at most 64 parts of some 300 bytes each, a page stays
+// below 5 MB.
+const PageChunks = 256
+
+// MaxFailures is the number of planning errors that a plan keeps with their words.
+const MaxFailures = 1000
+
+// Plan is a job's sealed plan: what every chunk of it shares.
+type Plan struct {
+	V           int                   `json:"v"`
+	Job         contracts.JobID       `json:"job"`
+	Attempt     string                `json:"attempt"` // whose pages count
+	Base        int64                 `json:"base"`    // microseconds
+	SegmentSize int64                 `json:"segment_size"`
+	MaxRecord   int64                 `json:"max_record"`
+	Totals      contracts.PlanTotals  `json:"totals"`
+	Failures    []contracts.ErrorInfo `json:"failures,omitempty"` // the first MaxFailures objects that could not be planned
+	Error       *contracts.ErrorInfo  `json:"error,omitempty"`    // the job as a whole could not be planned
+}
+
+// Planned is one chunk of a plan.
+type Planned struct {
+	Parts []contracts.Part `json:"parts"`
+	Scan  bool             `json:"scan,omitempty"` // its start state must be found first
+}
+
+type page struct {
+	V      int       `json:"v"`
+	Chunks []Planned `json:"chunks"`
+}
+
+// PlanWriter stores a plan page by page, so that its size does not matter to memory. Nobody sees any of it before Seal.
+type PlanWriter struct {
+	store   *Store
+	job     contracts.JobID
+	attempt string
+	pending []Planned
+	pages   int
+	chunks  int
+}
+
+// NewPlan begins a plan; attempt is unique to this try, so that two dispatchers never mix their pages.
+func (s *Store) NewPlan(job contracts.JobID, attempt string) *PlanWriter {
+	return &PlanWriter{store: s, job: job, attempt: attempt}
+}
+
+func pageKey(job contracts.JobID, attempt string, n int) string {
+	return jobKey(job, fmt.Sprintf("plan/%s/%06d", attempt, n))
+}
+
+// Add appends a chunk.
+func (w *PlanWriter) Add(ctx context.Context, c Planned) error {
+	w.pending = append(w.pending, c)
+	w.chunks++
+	if len(w.pending) < PageChunks {
+		return nil
+	}
+	return w.flush(ctx)
+}
+
+func (w *PlanWriter) flush(ctx context.Context) error {
+	data, err := contracts.Marshal(page{V: contracts.Version, Chunks: w.pending})
+	if err != nil {
+		return err
+	}
+	if err := w.store.docs.Put(ctx, pageKey(w.job, w.attempt, w.pages), data); err != nil {
+		return fmt.Errorf("store page %d of the plan of %s: %w", w.pages, w.job, err)
+	}
+	w.pages++
+	w.pending = w.pending[:0]
+	return nil
+}
+
+// Chunks is the number of chunks added.
+func (w *PlanWriter) Chunks() int { return w.chunks }
+
+// Seal makes the plan the job's, unless another dispatcher was first; the one that counts is returned.
+func (w *PlanWriter) Seal(ctx context.Context, p Plan) (Plan, error) {
+	if len(w.pending) > 0 {
+		if err := w.flush(ctx); err != nil {
+			return p, err
+		}
+	}
+	p.V, p.Job, p.Attempt = contracts.Version, w.job, w.attempt
+	created, err := w.store.createJSON(ctx, jobKey(w.job, "plan.json"), p)
+	if err != nil || created {
+		return p, err
+	}
+	return w.store.Plan(ctx, w.job)
+}
+
+// Plan is a job's sealed plan; KindMissing before that.
+func (s *Store) Plan(ctx context.Context, job contracts.JobID) (Plan, error) {
+	var p Plan
+	return p, s.read(ctx, jobKey(job, "plan.json"), &p)
+}
+
+// PlanReader reads a sealed plan's chunks and keeps one page in memory. Not safe for concurrent use.
+type PlanReader struct {
+	store *Store
+	plan  Plan
+	have  int // number of the page in chunks; -1 for none
+	page  []Planned
+}
+
+// PlanReader opens a sealed plan.
+func (s *Store) PlanReader(p Plan) *PlanReader { return &PlanReader{store: s, plan: p, have: -1} }
+
+// Chunk is the n-th chunk, from 0.
+func (r *PlanReader) Chunk(ctx context.Context, n int) (Planned, error) {
+	if number := n / PageChunks; number != r.have {
+		var p page
+		if err := r.store.read(ctx, pageKey(r.plan.Job, r.plan.Attempt, number), &p); err != nil {
+			return Planned{}, fmt.Errorf("read page %d of the plan of %s: %w", number, r.plan.Job, err)
+		}
+		r.page, r.have = p.Chunks, number
+	}
+	if i := n % PageChunks; i < len(r.page) {
+		return r.page[i], nil
+	}
+	return Planned{}, contracts.Errorf(contracts.KindInternal, "plan of %s has no chunk %d", r.plan.Job, n)
+}
