@@ -1,0 +1,66 @@
+// Package tabletest is the suite that every table target passes: what a pipeline may rely on when it writes rows,
+// whatever stands behind the seam. The embedded target and a real Cassandra run the same tests.
+//
+// What must never happen: a test that knows which target it runs on, or a rule here that Cassandra does not keep.
+package tabletest
+
+import (
+	"context"
+	"iter"
+	"testing"
+	"time"
+
+	"github.com/penstock-io/penstock/cql"
+)
+
+// Writer is what a target hands out for one table.
+type Writer interface {
+	Write(ctx context.Context, rows []cql.Row, baseTime time.Time) ([]cql.Refusal, error)
+}
+
+// Funcs is a target under test. Every field is needed.
+type Funcs struct {
+	Create   func(ctx context.Context, t cql.Table, udts map[string]cql.Type) error
+	Describe func(ctx context.Context, keyspace, table string) (cql.Table, map[string]cql.Type, error)
+	Writer   func(ctx context.Context, t cql.Table, o cql.WriteOptions) (Writer, error)
+	Cells    func(ctx context.Context, t cql.Table) iter.Seq2[cql.CellRow, error]
+	Keyspace string // of this run alone; the suite creates it with its first table
+}
+
+// Run runs the suite. Its subtests run in parallel, each on tables of its own.
+func Run(t *testing.T, f Funcs) {
+	for _, c := range []struct {
+		name string
+		test func(*testing.T, Funcs)
+	}{
+		{"create twice", createTwice},
+		{"describe returns what was created", describeRoundTrip},
+		{"missing table", missingTable},
+		{"schema mismatch", schemaMismatch},
+		{"a pipeline may write a part of the columns", partOfColumns},
+		{"names that need quotes", quotedNames},
+		{"values of every type", everyType},
+		{"extreme values", extremeValues},
+		{"frozen and unfrozen values are overwritten", overwriteCollections},
+		{"empty collections are null unless frozen", emptyCollections},
+		{"unset keeps and null deletes", unsetAndNull},
+		{"a row of unset columns exists", bareRow},
+		{"cells are decided one by one", cellByCell},
+		{"a delete is not undone by an older value", deleteHolds},
+		{"equal times: the greater value wins", equalTimes},
+		{"replay is a no-op", replay},
+		{"the last static value holds for the partition", staticColumns},
+		{"static columns are decided one by one", staticCells},
+		{"several segments in one write", severalSegments},
+		{"composite keys", compositeKeys},
+		{"any order gives the same table", anyOrder},
+		{"no rows", noRows},
+		{"ten thousand rows", manyRows},
+		{"concurrent writes", concurrentWrites},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			c.test(t, f)
+		})
+	}
+}
