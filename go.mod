@@ -1,7 +1,9 @@
 module github.com/penstock-io/penstock
 
-go 1.26
+go 1.26.0
+
 replace github.com/google/pprof => github.com/google/pprof v0.0.0-20250422154841-e1f9c1950416
+
 require (
 	github.com/expr-lang/expr v1.17.8
 	github.com/go-co-op/gocron/v2 v2.21.2
@@ -22,6 +24,7 @@ require (
 	github.com/vmihailenco/msgpack/v5 v5.4.1
 	modernc.org/sqlite v1.61.1
 )
+
 require (
 	github.com/Azure/go-ntlmssp v0.1.1 // indirect
 	github.com/DataDog/datadog-go/v5 v5.9.1 // indirect
