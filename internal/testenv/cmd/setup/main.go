@@ -1,0 +1,44 @@
+// Command setup installs, into a cache outside the tree, what tests and checks start.
+//
+//	setup servers   JDK, Apache Cassandra, MinIO, nats-server
+//	setup lint      golangci-lint; its path goes to stdout
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/penstock-io/penstock/internal/testenv/tools"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
+		fmt.Fprintln(os.Stderr, "setup:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	if len(args) != 1 {
+		return fmt.Errorf("%q: expected one argument, servers or lint", args)
+	}
+	in := tools.Installer{Log: stderr}
+	switch args[0] {
+	case "servers":
+		return in.Servers(ctx)
+	case "lint":
+		if err := in.Lint(ctx); err != nil {
+			return err
+		}
+		path, err := tools.Program("golangci-lint")
+		fmt.Fprintln(stdout, path)
+		return err
+	}
+	return fmt.Errorf("%q: expected servers or lint", args[0])
+}
