@@ -1,0 +1,142 @@
+package queue
+
+import (
+	"cmp"
+	"log/slog"
+	"net/url"
+	"os"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/penstock-io/penstock/contracts"
+)
+
+// Config says where NATS is and what the streams are like. Only URL is required.
+type Config struct {
+	URL    string // nats://host:port or tls://host:port, several separated by commas; may carry user:password@
+	Prefix string // first token of every subject; "" is penstock
+
+	User, Password    string
+	Token             string
+	CredsFile         string // path of a creds file: user JWT and nkey seed
+	NKeyFile          string // path of an nkey seed file
+	CAFile            string // PEM; "" is the system's roots
+	CertFile, KeyFile string // PEM, the client's own; both or neither
+
+	Name          string        // of the connection, as NATS lists it; "" is penstock
+	MaxAckPending int           // messages that all holders of one consumer may hold; 0 is 4096
+	Replicas      int           // of each stream; 0 is 1 for a new stream and leaves an existing one alone
+	AckWait       time.Duration // lease of a delivered message; 0 is 30 s
+	MaxChunks     int64         // chunk messages in the queue, of all jobs; 0 is 1,000,000
+	Log           *slog.Logger  // nil discards
+}
+
+const (
+	defaultMaxAckPending = 4096
+	defaultAckWait       = 30 * time.Second
+	defaultMaxChunks     = 1_000_000
+)
+
+func (c Config) withDefaults() Config {
+	c.Prefix = cmp.Or(c.Prefix, contracts.DefaultSubjects.Prefix)
+	c.Name = cmp.Or(c.Name, "penstock")
+	c.MaxAckPending = cmp.Or(c.MaxAckPending, defaultMaxAckPending)
+	c.AckWait = cmp.Or(c.AckWait, defaultAckWait)
+	c.MaxChunks = cmp.Or(c.MaxChunks, int64(defaultMaxChunks))
+	c.Log = cmp.Or(c.Log, slog.New(slog.DiscardHandler))
+	return c
+}
+
+var prefixRE = regexp.MustCompile(`^[a-z0-9_-]{1,64}$`)
+
+func (c Config) check() error {
+	switch {
+	case !prefixRE.MatchString(c.Prefix):
+		return contracts.Errorf(contracts.KindConfig,
+			"NATS prefix %q: expected one subject token, 1 to 64 of a-z, 0-9, _ and -", c.Prefix)
+	case (c.CertFile == "") != (c.KeyFile == ""):
+		return contracts.Errorf(contracts.KindConfig,
+			"NATS client certificate: found only one of certificate and key: set both or neither")
+	case c.Password != "" && c.User == "":
+		return contracts.Errorf(contracts.KindConfig, "NATS password: found no user to go with it: set both or neither")
+	case c.MaxAckPending < 0 || c.Replicas < 0 || c.AckWait < 0 || c.MaxChunks < 0:
+		return contracts.Errorf(contracts.KindConfig, "NATS limits: expected 0 (the default) or more: "+
+			"max ack pending %d, replicas %d, ack wait %s, max chunks %d", c.MaxAckPending, c.Replicas, c.AckWait, c.MaxChunks)
+	}
+	return nil
+}
+
+// address is the URL list as errors may show it: without user, password and token.
+func (c Config) address() (string, error) {
+	var hosts []string
+	for i, raw := range strings.Split(c.URL, ",") {
+		raw = strings.TrimSpace(raw)
+		if raw != "" && !strings.Contains(raw, "://") {
+			raw = "nats://" + raw
+		}
+		u, err := url.Parse(raw)
+		if err != nil || u.Host == "" { // err quotes the URL and with it a password: it stays here
+			return "", contracts.Errorf(contracts.KindConfig,
+				"NATS URL, server %d of the list: it cannot be read: expected nats://host:port or tls://host:port", i+1)
+		}
+		hosts = append(hosts, u.Scheme+"://"+u.Host)
+	}
+	return strings.Join(hosts, ","), nil
+}
+
+// credentials turns the ways to prove who we are into options. Files are read now, so that a wrong path is found at
+// once, and again at each reconnect, so that they may be rotated.
+func (c Config) credentials() ([]nats.Option, error) {
+	var opts []nats.Option
+	if c.User != "" {
+		opts = append(opts, nats.UserInfo(c.User, c.Password))
+	}
+	if c.Token != "" {
+		opts = append(opts, nats.Token(c.Token))
+	}
+	if c.CredsFile != "" {
+		if err := readable("creds file", c.CredsFile); err != nil {
+			return nil, err
+		}
+		opts = append(opts, nats.UserCredentials(c.CredsFile))
+	}
+	if c.NKeyFile != "" {
+		if err := readable("nkey seed file", c.NKeyFile); err != nil {
+			return nil, err
+		}
+		opt, err := nats.NkeyOptionFromSeed(c.NKeyFile)
+		if err != nil {
+			return nil, contracts.Errorf(contracts.KindConfig,
+				"NATS nkey seed file %s: it holds no user seed: expected a line that starts with SU", c.NKeyFile)
+		}
+		opts = append(opts, opt)
+	}
+	return opts, nil
+}
+
+func (c Config) tls() ([]nats.Option, error) {
+	var opts []nats.Option
+	for what, path := range map[string]string{"CA file": c.CAFile, "certificate": c.CertFile, "key": c.KeyFile} {
+		if err := readable(what, path); path != "" && err != nil {
+			return nil, err
+		}
+	}
+	if c.CAFile != "" {
+		opts = append(opts, nats.RootCAs(c.CAFile))
+	}
+	if c.CertFile != "" {
+		opts = append(opts, nats.ClientCert(c.CertFile, c.KeyFile))
+	}
+	return opts, nil
+}
+
+func readable(what, path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return contracts.Errorf(contracts.KindConfig, "NATS %s: %w", what, err)
+	}
+	return f.Close()
+}
