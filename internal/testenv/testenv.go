@@ -1,12 +1,12 @@
-// Package testenv gives tests real servers: Apache Cassandra, an S3 server (MinIO) and nats-server, as processes on free
-// ports of 127.0.0.1 with their data in temporary folders.
+// Package testenv gives tests real servers: Apache Cassandra, an S3 server (MinIO) and nats-server, as processes on
+// free ports of 127.0.0.1 with their data in temporary folders.
 //
 // Cassandra, S3 and NATS name the shared servers that `make test` starts once for all packages; tests keep apart there
 // by unique names (Name, Bucket). StartCassandra, StartMinIO and StartNATS start a server of the test's own, for tests
 // that kill it or need it set up otherwise.
 //
-// What must never happen: a server that outlives its test, a test that passes because it silently did not run (a skip is
-// a failure where CI is set), and anything but tests and their commands importing this package.
+// What must never happen: a server that outlives its test, a test that passes because it silently did not run (a skip
+// is a failure where CI is set), and anything but tests and their commands importing this package.
 package testenv
 
 import (

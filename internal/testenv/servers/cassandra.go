@@ -57,8 +57,8 @@ type cassandraSettings struct {
 	Authority         string
 }
 
-// StartCassandra starts a Cassandra whose files are in dir and returns when it answers and, with Auth, its superuser has
-// a password that nobody else knows. The error is tools.ErrMissing where JDK or jars are not installed.
+// StartCassandra starts a Cassandra whose files are in dir and returns when it answers and, with Auth, its superuser
+// has a password that nobody else knows. The error is tools.ErrMissing where JDK or jars are not installed.
 func StartCassandra(ctx context.Context, dir string, o CassandraOptions) (*Cassandra, error) {
 	java, err := tools.Java(ctx)
 	if err != nil {

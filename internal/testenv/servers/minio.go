@@ -31,8 +31,8 @@ type MinIO struct {
 	CAFile    string // PEM, "" without TLS
 }
 
-// StartMinIO starts an S3 server whose files are in dir and returns when it answers. The error is tools.ErrMissing where
-// it is not installed.
+// StartMinIO starts an S3 server whose files are in dir and returns when it answers. The error is tools.ErrMissing
+// where it is not installed.
 func StartMinIO(ctx context.Context, dir string, o MinIOOptions) (*MinIO, error) {
 	program, err := tools.Program("minio")
 	if err != nil {

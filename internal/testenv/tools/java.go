@@ -23,7 +23,8 @@ func Java(ctx context.Context) (string, error) {
 			return path, nil
 		}
 	}
-	return "", fmt.Errorf("no JDK from %d to %d in JAVA_HOME, PATH or /usr/lib/jvm: %w", oldestJava, newestJava, ErrMissing)
+	return "", fmt.Errorf("no JDK from %d to %d in JAVA_HOME, PATH or /usr/lib/jvm: %w",
+		oldestJava, newestJava, ErrMissing)
 }
 
 func javaCandidates() []string {

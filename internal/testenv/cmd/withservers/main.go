@@ -1,5 +1,5 @@
-// Command withservers starts the servers that tests share, runs a command with their addresses in its environment, kills
-// the servers and exits as the command did.
+// Command withservers starts the servers that tests share, runs a command with their addresses in its environment,
+// kills the servers and exits as the command did.
 //
 //	withservers [-cassandra=false] [-s3=false] [-nats=false] COMMAND [ARGUMENT…]
 //

@@ -1,0 +1,64 @@
+# `make` lists the targets. All tools are pinned and live in a cache outside the tree: see internal/testenv/tools.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# The packages whose concurrency is worth the race detector's price.
+RACE := ./chunk/... ./dispatcher/... ./internal/embedded/... ./internal/queue/... ./internal/table/... ./state/... \
+	./status/... ./workers/...
+
+WITH_SERVERS := bin/withservers
+TEST := PENSTOCK_TEST_BINARY=$(CURDIR)/bin/penstock go test -timeout 20m
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "%-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## bin/penstock, and every other package compiles
+	go build ./...
+	go build -o bin/penstock ./cmd/penstock
+
+.PHONY: setup
+setup: ## install what tests start: JDK, Cassandra, MinIO, nats-server (test does it by itself)
+	@go run ./internal/testenv/cmd/setup servers
+	@go build -o $(WITH_SERVERS) ./internal/testenv/cmd/withservers
+
+.PHONY: test
+test: setup build ## all tests, against real servers; ARGS adds flags: make test ARGS='-run Reject -v'
+	@$(WITH_SERVERS) env $(TEST) $(ARGS) ./...
+
+.PHONY: race
+race: setup build ## the packages that run concurrently, under the race detector
+	@$(WITH_SERVERS) env $(TEST) -race $(ARGS) $(RACE)
+
+.PHONY: bench
+bench: setup build ## all benchmarks
+	@$(WITH_SERVERS) env $(TEST) -run '^$$' -bench . -benchmem $(ARGS) ./...
+
+.PHONY: cover
+cover: setup build ## statement coverage by function in bin/cover.txt, the total here
+	@$(WITH_SERVERS) env $(TEST) -coverpkg=./... -coverprofile=bin/cover.out $(ARGS) ./...
+	@go tool cover -func=bin/cover.out > bin/cover.txt
+	@tail -n 1 bin/cover.txt
+
+.PHONY: servers
+servers: setup ## start the shared servers and print their environment, until ctrl-C
+	@$(WITH_SERVERS)
+
+.PHONY: demo
+demo: ## load the example pipelines with everything embedded
+	go run ./cmd/penstock demo
+
+.PHONY: lint
+lint: ## golangci-lint: go vet, style, and the import arrows of ARCHITECTURE.md
+	@linter=$$(go run ./internal/testenv/cmd/setup lint) && "$$linter" run ./...
+
+.PHONY: fmt
+fmt: ## format all Go files
+	@linter=$$(go run ./internal/testenv/cmd/setup lint) && "$$linter" fmt ./...
+
+.PHONY: clean
+clean: ## remove what the targets built; the cache stays
+	rm -rf bin penstock-data
