@@ -1,0 +1,156 @@
+package cassandra
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gocql/gocql"
+	"github.com/penstock-io/penstock/contracts"
+	"github.com/penstock-io/penstock/cql"
+)
+
+// patience is how long a call goes on without any acknowledgement before it reports the database unavailable.
+const patience = 30 * time.Second
+
+// call is one Write.
+type call struct {
+	w        *Writer
+	rows     []cql.Row
+	expires  time.Time    // when the rows' TTL runs out; without meaning where there is no TTL
+	progress atomic.Int64 // when a batch was last acknowledged, Unix nanoseconds
+
+	schema    sync.Once // checked when the database first refuses a batch
+	schemaErr error
+
+	mu       sync.Mutex
+	refusals []cql.Refusal
+}
+
+// send writes a batch until it is acknowledged. What the database refuses for good is halved until the refused row is
+// alone.
+func (c *call) send(ctx context.Context, batch []entry) error {
+	err := c.retry(ctx, batch)
+	if !refused(err) {
+		return err
+	}
+	if c.schema.Do(func() { c.schemaErr = c.changed(ctx) }); c.schemaErr != nil {
+		return c.schemaErr
+	}
+	if len(batch) == 1 {
+		c.refuse(batch[0].row, err)
+		return nil
+	}
+	half := len(batch) / 2
+	if err := c.send(ctx, batch[:half]); err != nil {
+		return err
+	}
+	return c.send(ctx, batch[half:])
+}
+
+// refused says that the database understood the request and will never take it.
+func refused(err error) bool { return code(err) == gocql.ErrCodeInvalid }
+
+// changed is an error if the table is not what it was when the writer was made: then no row is to blame.
+func (c *call) changed(ctx context.Context) error {
+	err := c.w.checkSchema(ctx)
+	switch contracts.KindOf(err) {
+	case contracts.KindMissing, contracts.KindConfig:
+		return contracts.Errorf(contracts.KindConfig, "the schema changed during the write: %w", err)
+	default:
+		return err
+	}
+}
+
+func (c *call) refuse(row int, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.refusals = append(c.refusals, cql.Refusal{Row: row, Reason: err.Error()})
+}
+
+// retry sends a batch again while the database is unavailable: the same bytes with the same timestamps. Errors are
+// those that another try would not mend, or KindUnavailable when patience has run out.
+func (c *call) retry(ctx context.Context, batch []entry) error {
+	began := time.Now()
+	for n := 0; ; n++ {
+		err := c.attempt(ctx, batch)
+		if err == nil || refused(err) {
+			return err
+		}
+		err = explain(ctx, "write to "+c.w.table.FullName(), err)
+		if !transient(err) {
+			return err
+		}
+		if c.stalled(began) > patience {
+			return err
+		}
+		if err := wait(ctx, jitter(backoff(n))); err != nil {
+			return err
+		}
+	}
+}
+
+// transient says that another try may mend it. A server's internal error may be a passing one; if it stays, its kind
+// tells the caller that waiting does not help.
+func transient(err error) bool {
+	return unavailable(err) || code(err) == gocql.ErrCodeServer
+}
+
+// stalled is how long nothing was acknowledged.
+func (c *call) stalled(began time.Time) time.Duration {
+	last := time.Unix(0, c.progress.Load())
+	if began.After(last) {
+		last = began
+	}
+	return time.Since(last)
+}
+
+func jitter(d time.Duration) time.Duration { return d/2 + rand.N(d/2+1) }
+
+// attempt sends a batch once, and replaces a session that has lost every host.
+func (c *call) attempt(ctx context.Context, batch []entry) error {
+	ttl, alive := c.remaining()
+	if !alive {
+		return nil
+	}
+	s, err := c.w.db.session(ctx, c.w.table.Keyspace)
+	if err != nil {
+		return err
+	}
+	start := time.Now()
+	err = c.w.execute(ctx, s, c.rows, batch, ttl)
+	switch {
+	case err == nil:
+		now := time.Now()
+		c.progress.Store(now.UnixNano())
+		c.w.limit.succeeded(now.Sub(start))
+	case lostHosts(err):
+		if _, broken := c.w.db.replace(ctx, c.w.table.Keyspace, s); broken != nil {
+			return broken
+		}
+	case overload(err):
+		c.w.limit.overloaded(start)
+	}
+	return err
+}
+
+// remaining is what is left of the rows' TTL in whole seconds; they are not alive without a whole one. 0 is for ever.
+func (c *call) remaining() (seconds int32, alive bool) {
+	if c.w.ttl == 0 {
+		return 0, true
+	}
+	left := time.Until(c.expires) / time.Second
+	return int32(min(left, maxTTL)), left >= 1
+}
+
+// overload says that fewer batches in flight may help.
+func overload(err error) bool {
+	switch code(err) {
+	case gocql.ErrCodeOverloaded, gocql.ErrCodeWriteTimeout:
+		return true
+	}
+	return errors.Is(err, gocql.ErrTimeoutNoResponse)
+}

@@ -1,0 +1,127 @@
+package cassandra
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gocql/gocql"
+	"github.com/penstock-io/penstock/contracts"
+	"github.com/penstock-io/penstock/cql"
+)
+
+// maxTTL is Cassandra's, 20 years.
+const maxTTL = 20 * 365 * 24 * 60 * 60
+
+// Writer writes rows of one table. It is safe for concurrent use; its calls share one bound of batches in flight.
+type Writer struct {
+	db          *DB
+	table       cql.Table
+	insert      string
+	consistency gocql.Consistency
+	ttl         int64
+	limit       *limiter
+	multi       []bool // columns whose values the server stores as many cells
+}
+
+// Writer checks that t fits the table that exists, which may have more columns outside its key. Errors: missing (no
+// table), config (a column that does not fit, an unknown consistency, a TTL beyond 20 years).
+func (db *DB) Writer(ctx context.Context, t cql.Table, o cql.WriteOptions) (*Writer, error) {
+	w := &Writer{db: db, table: t, insert: cql.Insert(t, o.TTL > 0), ttl: o.TTL, limit: newLimiter()}
+	for _, c := range t.Columns {
+		w.multi = append(w.multi, c.Type.Multi())
+	}
+	var err error
+	if w.consistency, err = consistency(o.Consistency); err != nil {
+		return nil, err
+	}
+	if o.TTL < 0 || o.TTL > maxTTL {
+		return nil, contracts.Errorf(contracts.KindConfig, "write.ttl %d: expected 0 to %d seconds (20 years)",
+			o.TTL, maxTTL)
+	}
+	if err := w.checkSchema(ctx); err != nil {
+		return nil, err
+	}
+	if _, err := db.session(ctx, t.Keyspace); err != nil {
+		return nil, err
+	}
+	return w, nil
+}
+
+// consistency reads a level for writes; "" is LOCAL_QUORUM.
+func consistency(name string) (gocql.Consistency, error) {
+	c := gocql.LocalQuorum
+	if name == "" {
+		return c, nil
+	}
+	if err := c.UnmarshalText([]byte(strings.ToUpper(name))); err != nil {
+		return c, contracts.Errorf(contracts.KindConfig,
+			"write.consistency %q: expected ANY, ONE, TWO, THREE, QUORUM, ALL, LOCAL_QUORUM, EACH_QUORUM or LOCAL_ONE", name)
+	}
+	return c, nil
+}
+
+// checkSchema compares the writer's table with the one that exists now.
+func (w *Writer) checkSchema(ctx context.Context) error {
+	have, _, err := w.db.Describe(ctx, w.table.Keyspace, w.table.Name)
+	if err != nil {
+		return err
+	}
+	return check(w.table, have)
+}
+
+// Write writes rows and returns when the database has acknowledged each or refused it for good; Refusals are sorted by
+// row. A row whose TTL, counted from baseTime, has run out counts as acknowledged. On an error nothing is known about
+// any row, and the same call may be made again: it writes the same. Errors: unavailable, denied, config (the table was
+// changed or dropped), interrupted (ctx), internal.
+func (w *Writer) Write(ctx context.Context, rows []cql.Row, baseTime time.Time) ([]cql.Refusal, error) {
+	inner, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	c := &call{w: w, rows: rows, expires: baseTime.Add(time.Duration(w.ttl) * time.Second)}
+	c.progress.Store(time.Now().UnixNano())
+	var wg sync.WaitGroup
+	for batch := range w.batches(rows) {
+		if w.limit.acquire(inner) != nil {
+			break
+		}
+		wg.Go(func() {
+			defer w.limit.release()
+			if err := c.send(inner, batch); err != nil {
+				cancel(err)
+			}
+		})
+	}
+	wg.Wait()
+	if inner.Err() != nil {
+		return nil, explain(ctx, "write to "+w.table.FullName(), context.Cause(inner))
+	}
+	slices.SortFunc(c.refusals, func(a, b cql.Refusal) int { return cmp.Compare(a.Row, b.Row) })
+	return c.refusals, nil
+}
+
+// entry is a row in the order of writing.
+type entry struct {
+	token int64
+	row   int
+}
+
+// sorted orders rows as the database stores them: by token, then by key.
+func (w *Writer) sorted(rows []cql.Row) []entry {
+	entries := make([]entry, len(rows))
+	var scratch []byte
+	for i, r := range rows {
+		entries[i].row = i
+		entries[i].token, scratch = cql.Token(r.PartitionBytes(), scratch)
+	}
+	slices.SortFunc(entries, func(a, b entry) int {
+		if a.token != b.token {
+			return cmp.Compare(a.token, b.token)
+		}
+		return cmp.Or(bytes.Compare(rows[a.row].KeyBytes(), rows[b.row].KeyBytes()), cmp.Compare(a.row, b.row))
+	})
+	return entries
+}
