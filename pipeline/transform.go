@@ -1,0 +1,201 @@
+package pipeline
+
+import (
+	"encoding/binary"
+	"fmt"
+	"strconv"
+	"time"
+	"unicode/utf8"
+
+	"github.com/penstock-io/penstock/contracts"
+	"github.com/penstock-io/penstock/cql"
+)
+
+// ObjectContext is what records of one object have in common. With the record it decides all that a row is.
+type ObjectContext struct {
+	Job      contracts.JobID
+	BaseTime time.Time // when the job was accepted: what now() gives
+	Object   contracts.Object
+}
+
+// Result says what became of a record.
+type Result uint8
+
+// The results.
+const (
+	Rowed    Result = iota // a row was appended
+	Filtered               // where said no
+	Rejected               // it became no row, and the problem says why
+)
+
+// Transformer turns the records of one object into rows. It is not safe for concurrent use.
+type Transformer struct {
+	c         *Compiled
+	objects   []objectColumn // beside c.columns; of use for fromObject
+	partition int            // columns of the partition key
+	nulls     bool           // a null is a value: nulls: delete
+	scratch   []byte
+	scope     *scope
+}
+
+// objectColumn is a value that all records of an object share.
+type objectColumn struct {
+	bytes   []byte
+	kind    contracts.FieldKind // Null where the key lacks that part
+	problem *contracts.Problem
+}
+
+// Bind prepares for the records of one object.
+func (c *Compiled) Bind(ctx ObjectContext) *Transformer {
+	t := &Transformer{
+		c: c, objects: make([]objectColumn, len(c.columns)), partition: c.table.Count(cql.PartitionKey),
+		nulls: c.spec.Nulls == NullsDelete, scope: newScope(c, ctx),
+	}
+	for i := range c.columns {
+		col := &c.columns[i]
+		if col.origin == fromObject {
+			t.objects[i] = bindObject(col, ctx)
+		}
+	}
+	return t
+}
+
+func bindObject(col *column, ctx ObjectContext) objectColumn {
+	value, ok := objectValue(col.meta, ctx.Object, ctx.Job)
+	if !ok {
+		return objectColumn{kind: contracts.Null}
+	}
+	b, p := col.appendField(nil, contracts.Field{Kind: contracts.Text, Bytes: []byte(value)})
+	return objectColumn{bytes: b, kind: contracts.Text, problem: p}
+}
+
+// Transform appends the record's packed row to dst. The row's values alias out from len(dst) on; its timestamp is 0.
+// Where the record becomes no row, out is dst as it was, and p says why it is rejected. The record must be readable: a
+// record with a Problem is the caller's to reject.
+func (t *Transformer) Transform(r *contracts.Record, dst []byte) (
+	out []byte, row cql.Row, res Result, p *contracts.Problem,
+) {
+	base := len(dst)
+	t.scope.begin(r)
+	if t.c.where != nil {
+		keep, p := t.scope.holds(t.c.where)
+		if p != nil {
+			return dst, cql.Row{}, Rejected, p
+		}
+		if !keep {
+			return dst, cql.Row{}, Filtered, nil
+		}
+	}
+	out = dst
+	for i := range t.c.columns {
+		if out, p = t.column(out, i, r); p != nil {
+			return out[:base], cql.Row{}, Rejected, p
+		}
+		if i+1 == t.partition {
+			row.Partition = len(out) - base
+		}
+		if i+1 == t.c.keys {
+			row.Key = len(out) - base
+		}
+	}
+	row.Values = out[base:]
+	return out, row, Rowed, nil
+}
+
+// column packs one value: room for its length, the value, then the length.
+func (t *Transformer) column(out []byte, i int, r *contracts.Record) ([]byte, *contracts.Problem) {
+	col, start := &t.c.columns[i], len(out)
+	out, kind, p := t.value(append(out, 0, 0, 0, 0), i, r)
+	if p != nil {
+		return out, p
+	}
+	if kind == contracts.Missing || kind == contracts.Null {
+		switch {
+		case col.key:
+			return out, keyProblem(col.name, kind)
+		case kind == contracts.Null && t.nulls:
+			return cql.AppendNull(out[:start]), nil
+		default:
+			return cql.AppendUnset(out[:start]), nil
+		}
+	}
+	n := len(out) - start - 4
+	if n == 0 && col.alone {
+		return out, &contracts.Problem{Rule: contracts.RuleKey, Column: col.name,
+			Reason: "the partition key is empty: expected at least one byte"}
+	}
+	binary.BigEndian.PutUint32(out[start:], uint32(n))
+	return out, nil
+}
+
+func keyProblem(column string, kind contracts.FieldKind) *contracts.Problem {
+	found := "null"
+	if kind == contracts.Missing {
+		found = "missing"
+	}
+	return &contracts.Problem{Rule: contracts.RuleKey, Column: column,
+		Reason: "key column is " + found + ": expected a value"}
+}
+
+// value appends a value's bytes. The kind tells only whether there is one: Missing and Null append nothing.
+func (t *Transformer) value(out []byte, i int, r *contracts.Record) (
+	[]byte, contracts.FieldKind, *contracts.Problem,
+) {
+	col := &t.c.columns[i]
+	switch col.origin {
+	case fromOffset:
+		t.scratch = strconv.AppendInt(t.scratch[:0], r.Offset, 10)
+		out, p := col.appendField(out, contracts.Field{Kind: contracts.Text, Bytes: t.scratch})
+		return out, contracts.Text, p
+	case fromObject:
+		o := &t.objects[i]
+		return append(out, o.bytes...), o.kind, o.problem
+	case fromExpr:
+		return t.scope.appendTo(out, col)
+	default:
+		f := r.Fields[col.input]
+		if f.Kind == contracts.Missing || f.Kind == contracts.Null {
+			return out, f.Kind, nil
+		}
+		out, p := col.appendField(out, f)
+		return out, f.Kind, p
+	}
+}
+
+// appendField appends a field that has a value.
+func (col *column) appendField(out []byte, f contracts.Field) ([]byte, *contracts.Problem) {
+	var p *cql.Problem
+	switch {
+	case col.layout != nil && (f.Kind == contracts.Text || f.Kind == contracts.Number):
+		out, p = col.layout.Append(out, f.Bytes)
+	case f.Kind == contracts.Text:
+		out, p = col.typ.AppendText(out, f.Bytes)
+	default:
+		out, p = col.typ.AppendJSON(out, f.Kind, f.Bytes)
+	}
+	if p != nil {
+		return out, col.problem(p, f.Bytes)
+	}
+	return out, nil
+}
+
+// problem gives a value's problem its column and value.
+func (col *column) problem(p *cql.Problem, value []byte) *contracts.Problem {
+	return &contracts.Problem{Rule: p.Rule, Column: col.name, Value: cut(string(value[:min(len(value), maxValue+1)])),
+		Reason: fmt.Sprintf("%s: %s", col.typ, p.Reason)}
+}
+
+// maxValue bounds the value that a problem repeats, in bytes.
+const maxValue = 256
+
+// cut shortens text to what a problem may hold, at the start of a character.
+func cut(s string) string {
+	if len(s) <= maxValue {
+		return s
+	}
+	end := maxValue
+	for end > maxValue-utf8.UTFMax && !utf8.RuneStart(s[end]) {
+		end--
+	}
+	return s[:end]
+}
