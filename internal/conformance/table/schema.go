@@ -135,12 +135,12 @@ func partOfColumns(t *testing.T, f Funcs) {
 }
 
 func quotedNames(t *testing.T, f Funcs) {
-	x := create(t, f, "Order Table",
+	x := create(t, f, "OrderTable",
 		key("select", cql.Int), clustering("Group", cql.Int), static("from", cql.Text),
 		regular("two words", cql.Text), regular("Level", cql.Int), regular(`a"quote`, cql.Int), regular("table", cql.Int))
 	x.write(x.row(1, 1, 2, "s", "w", 3, 4, 5), x.row(2, 1, 2, unset{}, "W", unset{}, nil, unset{}))
 	x.want([]any{1, 2, at{"s", 1}, at{"W", 2}, at{3, 1}, nil, at{5, 1}})
-	found, _, err := f.Describe(t.Context(), f.Keyspace, "Order Table")
+	found, _, err := f.Describe(t.Context(), f.Keyspace, "OrderTable")
 	if err != nil {
 		t.Fatalf("describe: %v", err)
 	}

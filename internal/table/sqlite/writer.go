@@ -1,0 +1,109 @@
+package sqlite
+
+import (
+	"context"
+	"time"
+
+	"github.com/penstock-io/penstock/contracts"
+	"github.com/penstock-io/penstock/cql"
+)
+
+// transactionRows bounds a transaction, and so how long another process waits for its turn.
+const transactionRows = 10_000
+
+// Writer writes the rows of one pipeline to one table. It is safe for concurrent use and needs no closing.
+type Writer struct {
+	db   *DB
+	name string
+	plan *plan
+}
+
+// Writer checks the table's columns and types against t; columns that t lacks are fine if they are no keys. Errors:
+// missing, config (another column or type; a TTL, which SQLite does not know), denied, unavailable.
+func (db *DB) Writer(ctx context.Context, t cql.Table, o cql.WriteOptions) (*Writer, error) {
+	if o.TTL > 0 {
+		return nil, contracts.Errorf(contracts.KindConfig,
+			"table %s: write.ttl is %d and SQLite rows do not expire: set it to 0 or load into Cassandra", t.FullName(), o.TTL)
+	}
+	w := &Writer{db: db, name: t.FullName()}
+	err := db.writing(ctx, "open table "+w.name, func(s *session) (err error) {
+		w.plan, err = db.prepareTable(ctx, s, t)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return w, nil
+}
+
+// Write writes rows, each at its own time, and returns when they are in the file. Equal calls change nothing when they
+// are repeated; rows of one call may share keys and come in any order. Refusals are rows that a constraint of a table
+// made by hand forbids. Errors: unavailable (the same call may succeed later), config (the table has changed), denied.
+func (w *Writer) Write(ctx context.Context, rows []cql.Row, _ time.Time) ([]cql.Refusal, error) {
+	if len(rows) == 0 {
+		return nil, nil
+	}
+	order := sortRows(w.plan, rows)
+	var refused []cql.Refusal
+	err := w.db.writing(ctx, "write to table "+w.name, func(s *session) error {
+		for len(order) > 0 {
+			n := min(transactionRows, len(order))
+			part := &transaction{session: s, plan: w.plan, rows: rows}
+			if err := s.transaction(ctx, func() error { return part.write(ctx, order[:n]) }); err != nil {
+				return err
+			}
+			refused, order = append(refused, part.refused...), order[n:]
+		}
+		return nil
+	})
+	return refused, err
+}
+
+// transaction writes some rows of a call.
+type transaction struct {
+	*session
+	plan    *plan
+	rows    []cql.Row
+	next    int64 // rowid of the next fresh row
+	times   cellTimes
+	refused []cql.Refusal
+}
+
+func (tx *transaction) write(ctx context.Context, order []int) error {
+	if err := tx.begin(); err != nil {
+		return err
+	}
+	b := newBatch(tx.plan, min(len(order), tx.plan.batchRows()))
+	for len(order) > 0 {
+		if err := ctx.Err(); err != nil {
+			return contracts.Errorf(contracts.KindInterrupted, "write rows: %w", err)
+		}
+		order = b.fill(tx.rows, order)
+		err := tx.apply(b)
+		if refuses(err) {
+			err = tx.oneByOne(b)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// oneByOne finds the rows that are to blame for a batch's failure. A batch in part applied may be applied again.
+func (tx *transaction) oneByOne(b *batch) error {
+	one := newBatch(tx.plan, 1)
+	for _, e := range b.all() {
+		for _, i := range e.rows {
+			one.fill(tx.rows, []int{i})
+			err := tx.apply(one)
+			switch {
+			case refuses(err):
+				tx.refused = append(tx.refused, cql.Refusal{Row: i, Reason: err.Error()})
+			case err != nil:
+				return err
+			}
+		}
+	}
+	return nil
+}
