@@ -1,0 +1,185 @@
+package csv
+
+import (
+	"bytes"
+	"io"
+
+	"github.com/penstock-io/penstock/contracts"
+)
+
+const (
+	firstBlock = 4 << 10   // most start states come to the same state within it
+	scanBlock  = 128 << 10 // fits a core's second-level cache
+)
+
+// Scan runs the automaton over src from every state in which a chunk can begin: one outcome for each, in ascending
+// order of states. offset is that of src's first byte; last says that the object ends with src.
+//
+// It reads block by block and runs each block once per state that is still to be told apart: two for most files, one
+// outside quotes and one in them. The others' outcomes are composed from these.
+func (d *Dialect) Scan(src io.Reader, offset int64, last bool) ([]contracts.Outcome, error) {
+	outs := d.identity()
+	buf := make([]byte, scanBlock)
+	for size := firstBlock; ; size = scanBlock {
+		n, err := io.ReadFull(src, buf[:size])
+		d.advance(outs, buf[:n], offset)
+		offset += int64(n)
+		if err == io.EOF || err == io.ErrUnexpectedEOF {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	if last {
+		for i, o := range outs {
+			outs[i] = Compose(o, d.finish(o.End))
+		}
+	}
+	return outs, nil
+}
+
+// identity is the transition function of no bytes.
+func (d *Dialect) identity() []contracts.Outcome {
+	var outs []contracts.Outcome
+	for _, s := range d.reachable() {
+		outs = append(outs, contracts.Outcome{Start: s, End: s, First: -1, Quote: -1})
+	}
+	return outs
+}
+
+// advance composes each outcome with what b does.
+func (d *Dialect) advance(outs []contracts.Outcome, b []byte, offset int64) {
+	var done [states]bool
+	var next [states]contracts.Outcome
+	for i, o := range outs {
+		if !done[o.End] {
+			done[o.End], next[o.End] = true, d.run(o.End, b, offset)
+		}
+		outs[i] = Compose(o, next[o.End])
+	}
+}
+
+// finish is the transition function of the object's end.
+func (d *Dialect) finish(s State) contracts.Outcome {
+	return contracts.Outcome{Start: s, End: d.eof[s].state(), First: -1, Quote: -1}
+}
+
+// Compose is b after a: where a.End is b.Start, the outcome of both chunks as one.
+func Compose(a, b contracts.Outcome) contracts.Outcome {
+	c := contracts.Outcome{Start: a.Start, End: b.End, Records: a.Records + b.Records, First: a.First, Quote: b.Quote}
+	if c.First < 0 {
+		c.First = b.First
+	}
+	if c.Quote < 0 && inQuote(b.End) {
+		c.Quote = a.Quote
+	}
+	return c
+}
+
+// run is the automaton over b from one state.
+func (d *Dialect) run(s State, b []byte, offset int64) contracts.Outcome {
+	l := lane{d: d, b: b, state: s, out: contracts.Outcome{Start: s, First: -1, Quote: -1}}
+	l.quote, l.lf, l.cr = seeker{d.quote, -1}, seeker{'\n', -1}, seeker{'\r', -1}
+	jump := d.escape < 0 && d.newlines // in quotes, only a quote matters
+	for l.pos < len(b) {
+		switch {
+		case l.state == RecordStart:
+			l.plainLines()
+		case l.state == quoted && jump:
+			l.pos = l.quote.from(b, l.pos)
+		}
+		l.walk()
+	}
+	l.out.End = l.state
+	if l.out.First >= 0 {
+		l.out.First += offset
+	}
+	if l.out.Quote >= 0 {
+		l.out.Quote += offset
+	}
+	if !inQuote(l.state) {
+		l.out.Quote = -1
+	}
+	return l.out
+}
+
+// lane is one run over a block. Its outcome's offsets count from the block's first byte.
+type lane struct {
+	d             *Dialect
+	b             []byte
+	pos           int
+	state         State
+	out           contracts.Outcome
+	quote, lf, cr seeker
+}
+
+// seeker knows where a byte comes next, so that each byte of a block is looked at once.
+type seeker struct {
+	c  int // -1: comes never
+	at int
+}
+
+// from is the byte's first place at or after i; len(b) for none.
+func (s *seeker) from(b []byte, i int) int {
+	if s.at >= i {
+		return s.at
+	}
+	s.at = len(b)
+	if s.c >= 0 {
+		if n := bytes.IndexByte(b[i:], byte(s.c)); n >= 0 {
+			s.at = i + n
+		}
+	}
+	return s.at
+}
+
+// plainLines steps over whole lines without a quote or a lone CR: each leads from RecordStart to RecordStart, and is a
+// record unless it is empty or a comment.
+func (l *lane) plainLines() {
+	for l.pos < len(l.b) {
+		end := l.lf.from(l.b, l.pos)
+		if end == len(l.b) || l.quote.from(l.b, l.pos) < end {
+			return
+		}
+		next := end + 1
+		if cr := l.cr.from(l.b, l.pos); cr < end {
+			if cr+1 < end {
+				return
+			}
+			end = cr
+		}
+		if l.pos < end && int(l.b[l.pos]) != l.d.comment {
+			l.start(l.pos)
+		}
+		l.pos = next
+	}
+}
+
+func (l *lane) start(at int) {
+	l.out.Records++
+	if l.out.First < 0 {
+		l.out.First = int64(at)
+	}
+}
+
+// walk goes on byte by byte until a record has ended or a quote has opened.
+func (l *lane) walk() {
+	for i := l.pos; i < len(l.b); i++ {
+		e := l.d.table[l.state][l.b[i]]
+		if e == entry(l.state) {
+			continue
+		}
+		if e.action()&starts != 0 {
+			l.start(i)
+		}
+		if e.action()&opens != 0 {
+			l.out.Quote = int64(i)
+		}
+		if l.state = e.state(); l.state == RecordStart || l.state == quoted {
+			l.pos = i + 1
+			return
+		}
+	}
+	l.pos = len(l.b)
+}

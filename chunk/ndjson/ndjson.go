@@ -1,0 +1,173 @@
+// Package ndjson reads newline-delimited JSON: one object a line.
+//
+// It has a scanner of its own, because a record must be exactly what its bytes say: fastjson's parser takes 01, nan and
+// broken escapes for values, its validator overlooks control characters before an escape and recurses without a bound,
+// its Get returns the first of two equal names, and neither keeps a nested value as it was written.
+// What must never happen: a malformed line that yields a value.
+package ndjson
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/penstock-io/penstock/chunk/internal/lines"
+	"github.com/penstock-io/penstock/contracts"
+)
+
+// Reader yields a part's records. Numbers, booleans, arrays and objects are as written, strings unescaped. Text that is
+// not UTF-8 passes: types judge it. Of a name that an object has twice, the last value counts.
+type Reader struct {
+	lines  *lines.Reader
+	inputs []input
+	root   *node
+
+	fields  []contracts.Field
+	scratch []byte
+	rec     contracts.Record
+}
+
+// input is a field that the pipeline reads. A top-level name that holds the dots itself goes before the path.
+type input struct {
+	name    string
+	literal *node // nil where the name has no dot
+	path    *node
+}
+
+// NewReader reads the given lines. Inputs are names, or paths with dots into objects.
+func NewReader(l *lines.Reader, inputs []string) *Reader {
+	r := &Reader{lines: l, root: &node{}, fields: make([]contracts.Field, len(inputs))}
+	for _, name := range inputs {
+		in := input{name: name, path: r.root}
+		for part := range strings.SplitSeq(name, ".") {
+			in.path = in.path.add(part)
+		}
+		if strings.Contains(name, ".") {
+			in.literal = r.root.add(name)
+		}
+		r.inputs = append(r.inputs, in)
+	}
+	return r
+}
+
+// Next yields the next record, valid until the next call; io.EOF at the end of the part.
+func (r *Reader) Next() (*contracts.Record, error) {
+	rec := &r.rec
+	rec.Fields = nil
+	if err := r.lines.Next(rec); err != nil {
+		return nil, err
+	}
+	if rec.Problem == nil {
+		rec.Problem = r.scan(rec.Raw)
+	}
+	if rec.Problem == nil {
+		rec.Problem = r.fill()
+	}
+	if rec.Problem == nil {
+		rec.Fields = r.fields
+	}
+	return rec, nil
+}
+
+// scan finds the inputs in one line.
+func (r *Reader) scan(line []byte) *contracts.Problem {
+	r.root.reset()
+	s := scanner{b: line}
+	if s.space() != '{' {
+		s.fail("an object")
+	} else if s.value(r.root) {
+		s.end()
+	}
+	if s.reason == "" {
+		return nil
+	}
+	return &contracts.Problem{
+		Rule: contracts.RuleSyntax, Value: lines.Clip(line[s.pos:]), Reason: s.reason,
+	}
+}
+
+// fill makes fields of what scan found.
+func (r *Reader) fill() *contracts.Problem {
+	r.scratch = r.scratch[:0]
+	for i, in := range r.inputs {
+		n := in.path
+		if in.literal != nil && in.literal.kind != contracts.Missing {
+			n = in.literal
+		}
+		f, ok := r.field(n)
+		if !ok {
+			return &contracts.Problem{
+				Rule:   contracts.RuleEncoding,
+				Value:  lines.Clip(n.raw),
+				Reason: fmt.Sprintf("%q escapes half of a surrogate pair, expected text that UTF-8 can hold", in.name),
+			}
+		}
+		r.fields[i] = f
+	}
+	return nil
+}
+
+func (r *Reader) field(n *node) (contracts.Field, bool) {
+	switch {
+	case n.kind == contracts.Missing || n.kind == contracts.Null:
+		return contracts.Field{Kind: n.kind}, true
+	case n.kind != contracts.Text:
+		return contracts.Field{Kind: n.kind, Bytes: n.raw}, true
+	}
+	text := n.raw[1 : len(n.raw)-1]
+	if !n.escaped {
+		return contracts.Field{Kind: contracts.Text, Bytes: text}, true
+	}
+	from := len(r.scratch)
+	var ok bool
+	r.scratch, ok = unescape(r.scratch, text)
+	return contracts.Field{Kind: contracts.Text, Bytes: r.scratch[from:len(r.scratch):len(r.scratch)]}, ok
+}
+
+// node is a name that some input's path goes through, and the value that the line under way has for it. nil stands for
+// every name that nobody asks for.
+type node struct {
+	kids    map[string]*node
+	kind    contracts.FieldKind
+	raw     []byte // as written, a string with its quotes
+	escaped bool
+}
+
+// add makes or finds a child.
+func (n *node) add(name string) *node {
+	if n.kids == nil {
+		n.kids = map[string]*node{}
+	}
+	if n.kids[name] == nil {
+		n.kids[name] = &node{}
+	}
+	return n.kids[name]
+}
+
+// child is the node of a name as written between its quotes.
+func (n *node) child(name []byte, escaped bool) *node {
+	if n == nil || n.kids == nil {
+		return nil
+	}
+	if escaped {
+		var short [64]byte
+		name, _ = unescape(short[:0], name)
+	}
+	return n.kids[string(name)]
+}
+
+// reset forgets the values of the line before, or of the same name before.
+func (n *node) reset() {
+	if n == nil || n.kind == contracts.Missing && n.kids == nil {
+		return
+	}
+	n.kind, n.raw = contracts.Missing, nil
+	for _, kid := range n.kids {
+		kid.reset()
+	}
+}
+
+func (n *node) found(kind contracts.FieldKind, raw []byte, escaped bool) {
+	if n != nil {
+		n.kind, n.raw, n.escaped = kind, raw, escaped
+	}
+}
