@@ -8,9 +8,12 @@ package servers
 import (
 	"context"
 	"fmt"
+	"os"
 	"os/exec"
 	"sync"
 	"time"
+
+	"github.com/penstock-io/penstock/internal/testenv/child"
 )
 
 // Readiness is polled often: it is what tests wait for.
@@ -27,7 +30,7 @@ type server struct {
 	probe   func(context.Context) error // nil: the server answers its protocol
 
 	mu   sync.Mutex
-	proc *process
+	proc *child.Process
 }
 
 // Kill ends the server with SIGKILL and returns when it is gone. A killed server may be killed again.
@@ -35,7 +38,7 @@ func (s *server) Kill() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.proc != nil {
-		s.proc.kill()
+		s.proc.Kill()
 	}
 }
 
@@ -44,21 +47,26 @@ func (s *server) Restart(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.proc != nil {
-		s.proc.kill()
+		s.proc.Kill()
 	}
 	return s.up(ctx)
 }
 
 // up starts the server and returns when it answers; one that does not is killed.
 func (s *server) up(ctx context.Context) error {
-	proc, err := startProcess(s.command(), s.log)
+	out, err := os.OpenFile(s.log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
 	if err != nil {
+		return fmt.Errorf("%s: open its log: %w", s.name, err)
+	}
+	defer out.Close() // the server has its own copy
+	cmd := s.command()
+	cmd.Stdout, cmd.Stderr = out, out
+	if s.proc, err = child.Start(cmd); err != nil {
 		return fmt.Errorf("%s: %w", s.name, err)
 	}
-	s.proc = proc
 	if err := s.ready(ctx); err != nil {
-		proc.kill()
-		return fmt.Errorf("%s: %w; its log ends:\n%s", s.name, err, proc.tail())
+		s.proc.Kill()
+		return fmt.Errorf("%s: %w; its log ends:\n%s", s.name, err, tail(s.log))
 	}
 	return nil
 }
@@ -70,15 +78,15 @@ func (s *server) ready(ctx context.Context) error {
 	for {
 		err := s.probeOnce(ctx)
 		select {
-		case <-s.proc.done:
-			return fmt.Errorf("ended before it was ready: %v", s.proc.err)
+		case <-s.proc.Done():
+			return fmt.Errorf("ended before it was ready: %v", s.proc.Err())
 		default:
 		}
 		if err == nil {
 			return nil
 		}
 		select {
-		case <-s.proc.done:
+		case <-s.proc.Done():
 		case <-ctx.Done():
 			return fmt.Errorf("not ready in time (%w): %w", context.Cause(ctx), err)
 		case <-tick.C:

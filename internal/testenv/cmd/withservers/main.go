@@ -15,6 +15,8 @@ import (
 	"os/exec"
 	"os/signal"
 	"syscall"
+
+	"github.com/penstock-io/penstock/internal/testenv/child"
 )
 
 func main() {
@@ -65,19 +67,17 @@ func runCommand(args, env []string, signals <-chan os.Signal) (int, error) {
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Env = append(os.Environ(), env...)
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := cmd.Start(); err != nil {
-		return 127, fmt.Errorf("start the command: %w", err)
+	proc, err := child.Start(cmd)
+	if err != nil {
+		return 127, err
 	}
-	done := make(chan error, 1)
-	go func() { done <- cmd.Wait() }()
 	for {
 		select {
 		case s := <-signals:
-			_ = syscall.Kill(-cmd.Process.Pid, s.(syscall.Signal)) // fails only where the group is gone
-		case err := <-done:
-			_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // what the command left behind
-			return exitCode(cmd.ProcessState), waitError(err)
+			proc.Signal(s.(syscall.Signal))
+		case <-proc.Done():
+			proc.Signal(syscall.SIGKILL) // what the command left behind
+			return exitCode(cmd.ProcessState), waitError(proc.Err())
 		}
 	}
 }
