@@ -70,12 +70,13 @@ type Outcome struct {
 	Quote   int64 `json:"quote"`   // where the quote opened that is open at the end; -1 for none in this chunk
 }
 
-// ScanResult is a chunk's transition function.
+// ScanResult is a chunk's transition function, or why it cannot be known; then what follows in the object is dead.
 type ScanResult struct {
-	V        int       `json:"v"`
-	Job      JobID     `json:"job"`
-	Chunk    int       `json:"chunk"`
-	Outcomes []Outcome `json:"outcomes"`
+	V        int        `json:"v"`
+	Job      JobID      `json:"job"`
+	Chunk    int        `json:"chunk"`
+	Outcomes []Outcome  `json:"outcomes"`
+	Error    *ErrorInfo `json:"error,omitempty"`
 }
 
 // Counts add up: Read = Written + Merged + Filtered + Rejected.
@@ -132,6 +133,7 @@ const (
 	EventChunkDead    EventKind = "chunk_dead"
 	EventChunkFailed  EventKind = "chunk_failed"
 	EventChunkScanned EventKind = "chunk_scanned"
+	EventControl      EventKind = "control" // a user asked something of the job: look at its control document
 	EventPaused       EventKind = "paused"
 	EventResumed      EventKind = "resumed"
 	EventDone         EventKind = "done"

@@ -62,11 +62,14 @@ func (s *Store) Ended(ctx context.Context, job contracts.JobID) iter.Seq2[int, e
 	}
 }
 
-// PutScan stores a chunk's transition function.
-func (s *Store) PutScan(ctx context.Context, r contracts.ScanResult) error {
+// PutScan stores a chunk's transition function; the first one stored counts and is returned.
+func (s *Store) PutScan(ctx context.Context, r contracts.ScanResult) (contracts.ScanResult, error) {
 	r.V = contracts.Version
-	_, err := s.createJSON(ctx, chunkKey(r.Job, "scan", r.Chunk), r)
-	return err
+	created, err := s.createJSON(ctx, chunkKey(r.Job, "scan", r.Chunk), r)
+	if err != nil || created {
+		return r, err
+	}
+	return s.Scan(ctx, r.Job, r.Chunk)
 }
 
 // Scan is a chunk's transition function; KindMissing while it is not known.

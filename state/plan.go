@@ -30,7 +30,10 @@ type Plan struct {
 // Planned is one chunk of a plan.
 type Planned struct {
 	Parts []contracts.Part `json:"parts"`
-	Scan  bool             `json:"scan,omitempty"` // its start state must be found first
+	// Scan asks for its transition function, since the next chunk of the object needs it; Follows says that its own
+	// start state comes from the chunk before.
+	Scan    bool `json:"scan,omitempty"`
+	Follows bool `json:"follows,omitempty"`
 }
 
 type page struct {

@@ -1,0 +1,130 @@
+package dispatcher
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/penstock-io/penstock/contracts"
+)
+
+// acceptAll stores jobs as they come. Each message is acknowledged after its job is stored, handed back while a server
+// is away, and moved to the dead letters where it can never be a job.
+func (d *Dispatcher) acceptAll(ctx context.Context) error {
+	return d.each(ctx, d.jobs, func(m Message) error {
+		job, err := d.decodeJob(m)
+		if err != nil {
+			return err
+		}
+		_, err = d.Accept(ctx, job)
+		return err
+	})
+}
+
+// each handles the messages of an inbox, one after the other: ack, delayed nak, or dead letter by the error's kind.
+func (d *Dispatcher) each(ctx context.Context, inbox Inbox, handle func(Message) error) error {
+	for {
+		m, err := inbox.Next(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			d.cfg.Log.Warn("no messages to be had", "err", err)
+			pause(ctx, time.Second)
+			continue
+		}
+		d.settle(ctx, m, handle(m))
+	}
+}
+
+func (d *Dispatcher) settle(ctx context.Context, m Message, err error) {
+	switch kind := contracts.KindOf(err); {
+	case err == nil:
+		err = m.Ack(ctx)
+	case kind.Transient():
+		d.cfg.Log.Warn("message handed back", "subject", m.Subject(), "err", err)
+		err = m.Nak(2 * time.Second)
+	default:
+		d.cfg.Log.Error("message refused", "subject", m.Subject(), "err", err)
+		if err = d.queue.PublishDead(ctx, d.cfg.Subjects.DeadJobs(), m.Data(), err.Error()); err == nil {
+			err = m.Term("refused: see the dead letters")
+		}
+	}
+	if err != nil && ctx.Err() == nil {
+		d.cfg.Log.Warn("message not settled: it will come again", "subject", m.Subject(), "err", err)
+	}
+}
+
+// decodeJob reads a job message. An id that the sender left out is made from the message, so that a redelivery is the
+// same job.
+func (d *Dispatcher) decodeJob(m Message) (contracts.Job, error) {
+	var j contracts.Job
+	if err := contracts.Unmarshal(m.Data(), &j); err != nil {
+		return j, fmt.Errorf("job on %s: %w", m.Subject(), err)
+	}
+	subject := contracts.LastToken(m.Subject())
+	if j.Pipeline != "" && j.Pipeline != subject {
+		return j, contracts.Errorf(contracts.KindConfig, "job on %s names the pipeline %q: expected %q or none",
+			m.Subject(), j.Pipeline, subject)
+	}
+	j.Pipeline = subject
+	if j.ID == "" {
+		seed := fmt.Sprintf("%d %d %x", m.Sequence(), m.Time().UnixNano(), sha256.Sum256(m.Data()))
+		j.ID = contracts.NewJobID(m.Time(), seed)
+	}
+	return j, nil
+}
+
+// Accept checks and stores a job and wakes the leader. The same id twice is one job.
+func (d *Dispatcher) Accept(ctx context.Context, j contracts.Job) (contracts.AcceptedJob, error) {
+	if err := d.checkJob(&j); err != nil {
+		return contracts.AcceptedJob{}, err
+	}
+	if j.Revision == "" {
+		revision, err := d.store.Current(ctx, j.Pipeline)
+		if err != nil {
+			return contracts.AcceptedJob{}, err
+		}
+		j.Revision = revision
+	}
+	accepted := contracts.AcceptedJob{Job: j, Accepted: d.cfg.Now().UTC().Truncate(time.Microsecond)}
+	accepted, created, err := d.store.AcceptJob(ctx, accepted)
+	if err != nil {
+		return accepted, fmt.Errorf("accept job %s: %w", j.ID, err)
+	}
+	if created {
+		d.event(ctx, contracts.Event{Job: j.ID, Pipeline: j.Pipeline, Kind: contracts.EventAccepted})
+		d.cfg.Log.Info("job accepted", "job", j.ID, "pipeline", j.Pipeline, "sources", len(j.Source))
+		d.court.announce(j.ID)
+	}
+	return accepted, nil
+}
+
+func (d *Dispatcher) checkJob(j *contracts.Job) error {
+	if err := contracts.CheckName("pipeline", j.Pipeline); err != nil {
+		return err
+	}
+	if err := contracts.CheckName("job id", string(j.ID)); err != nil {
+		return err
+	}
+	if len(j.Source) == 0 {
+		return contracts.Errorf(contracts.KindConfig, `job %s: no source: expected "source":["s3://bucket/key"]`, j.ID)
+	}
+	for _, s := range j.Source {
+		if _, err := parseSource(s); err != nil {
+			return fmt.Errorf("job %s: %w", j.ID, err)
+		}
+	}
+	if j.ChunkSize < 0 || j.ChunkSize > MaxChunkSize {
+		return contracts.Errorf(contracts.KindConfig, "job %s: chunk_size %d: expected 1 to %d bytes, or 0 for the default",
+			j.ID, j.ChunkSize, MaxChunkSize)
+	}
+	j.V = contracts.Version
+	j.Trigger = strings.ToLower(j.Trigger)
+	return nil
+}
+
+// MaxChunkSize bounds a segment, since a worker holds one in memory.
+const MaxChunkSize = 64 << 20

@@ -1,0 +1,90 @@
+package dispatcher
+
+import (
+	"context"
+	"sync"
+
+	"github.com/penstock-io/penstock/contracts"
+)
+
+// court is who waits for the leader: jobs that were announced and events that came in. Dispatchers that do not lead
+// keep theirs too, so that a job accepted just before the lead changes is not left to the next look at the store.
+type court struct {
+	mu      sync.Mutex
+	waiting map[contracts.JobID]bool
+	running map[contracts.JobID]*runner
+	room    int           // jobs that may still start
+	wake    chan struct{} // holds one token while there may be something to start
+}
+
+// maxWaiting bounds the jobs announced and not yet started; those beyond it are found in the store.
+const maxWaiting = 10_000
+
+func newCourt(room int) *court {
+	return &court{
+		waiting: map[contracts.JobID]bool{}, running: map[contracts.JobID]*runner{},
+		room: room, wake: make(chan struct{}, 1),
+	}
+}
+
+// announce says that a job may want to run.
+func (c *court) announce(id contracts.JobID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.running[id] == nil && len(c.waiting) < maxWaiting {
+		c.waiting[id] = true
+	}
+	c.ring()
+}
+
+func (c *court) ring() {
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+}
+
+// next takes a waiting job and makes its runner; nil where none waits or there is no room. The oldest goes first.
+func (c *court) next(make func(contracts.JobID) *runner) *runner {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.room == 0 || len(c.waiting) == 0 {
+		return nil
+	}
+	var first contracts.JobID
+	for id := range c.waiting {
+		if first == "" || id < first {
+			first = id
+		}
+	}
+	delete(c.waiting, first)
+	r := make(first)
+	c.running[first] = r
+	c.room--
+	return r
+}
+
+// leave takes a runner that ended off.
+func (c *court) leave(id contracts.JobID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.running, id)
+	c.room++
+	c.ring()
+}
+
+// deliver hands an event to its job's runner and waits until it is taken, so that news is never dropped while the
+// runner is alive.
+func (c *court) deliver(ctx context.Context, e contracts.Event) {
+	c.mu.Lock()
+	r := c.running[e.Job]
+	c.mu.Unlock()
+	if r == nil || !r.heeds.Load() {
+		return
+	}
+	select {
+	case r.events <- e:
+	case <-r.ended:
+	case <-ctx.Done():
+	}
+}

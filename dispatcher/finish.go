@@ -1,0 +1,145 @@
+package dispatcher
+
+import (
+	"context"
+	"fmt"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/penstock-io/penstock/contracts"
+	"github.com/penstock-io/penstock/status"
+)
+
+// ledgerWriters is the number of ledger entries written at a time.
+const ledgerWriters = 16
+
+// end closes the job: objects tallied and entered in the ledger, queue emptied, report stored, end announced. Each step
+// may be done twice. cause is why the job as a whole stopped; nil where its chunks are through.
+func (r *runner) end(ctx context.Context, stopped contracts.State, cause error) error {
+	if stopped != "" {
+		if err := r.d.queue.Purge(ctx, r.id); err != nil {
+			return err
+		}
+	}
+	objects, err := r.tally(ctx)
+	if err != nil {
+		return fmt.Errorf("tally the objects of %s: %w", r.id, err)
+	}
+	report := status.Account{
+		Job: r.job, Plan: r.plan, Progress: r.progress, Objects: objects, Stopped: stopped, Error: contracts.Info(cause),
+		Rejects: fmt.Sprintf("s3://%s/%s/%s/", r.d.cfg.RejectsBucket, r.job.Pipeline, r.id),
+	}.Report(r.d.cfg.Now())
+	if report, err = r.d.store.EndJob(ctx, report); err != nil {
+		return err
+	}
+	return r.announce(ctx, report)
+}
+
+// announce tells of the job's end and takes it off the active list. A leader that died before it was through is
+// followed by one that says it again.
+func (r *runner) announce(ctx context.Context, report contracts.Report) error {
+	err := r.d.queue.PublishEvent(ctx, contracts.Event{
+		V: contracts.Version, Job: r.id, Pipeline: report.Pipeline, Kind: contracts.EventKind(report.State),
+		Time: r.d.cfg.Now().UTC(), Counts: &report.Records, Bytes: report.Bytes, Error: report.Error, Report: &report,
+	})
+	if err != nil {
+		return err
+	}
+	r.d.cfg.Log.Info("job ended", "job", r.id, "state", report.State, "read", report.Records.Read,
+		"written", report.Records.Written, "rejected", report.Records.Rejected)
+	return r.d.store.Forget(ctx, r.id)
+}
+
+// tally walks the plan once: an object is loaded when every part of it is, and failed when one part failed.
+func (r *runner) tally(ctx context.Context) (contracts.ObjectTotals, error) {
+	t := r.plan.Totals
+	totals := contracts.ObjectTotals{Total: t.Objects, Skipped: t.Skipped, Failed: t.Failed}
+	if r.progress == nil {
+		return totals, nil
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(ledgerWriters)
+	enter := func(o contracts.Object) {
+		totals.Loaded++
+		g.Go(func() error { return r.d.store.AddLedger(ctx, r.job.Pipeline, r.id, o, r.d.cfg.Now().UTC()) })
+	}
+	err := r.eachObject(ctx, func(o contracts.Object, fate fate) {
+		switch fate {
+		case loaded:
+			enter(o)
+		case failed:
+			totals.Failed++
+		}
+	})
+	if werr := g.Wait(); err == nil {
+		err = werr
+	}
+	return totals, err
+}
+
+// fate is what became of an object, or of a part of it. The greater one decides for the object.
+type fate uint8
+
+const (
+	loaded fate = iota
+	unread      // the job stopped before
+	failed
+)
+
+// eachObject calls fn for each planned object, in order.
+func (r *runner) eachObject(ctx context.Context, fn func(contracts.Object, fate)) error {
+	plan := r.d.store.PlanReader(r.plan)
+	var current contracts.Object
+	var worst fate
+	for n := range r.progress.Total {
+		c, err := plan.Chunk(ctx, n)
+		if err != nil {
+			return err
+		}
+		fates, err := r.fates(ctx, n, len(c.Parts))
+		if err != nil {
+			return err
+		}
+		for i, part := range c.Parts {
+			if part.Object.Key != current.Key || part.Object.Bucket != current.Bucket {
+				if current.Bucket != "" {
+					fn(current, worst)
+				}
+				current, worst = part.Object, loaded
+			}
+			worst = max(worst, fates[i])
+		}
+	}
+	if current.Bucket != "" {
+		fn(current, worst)
+	}
+	return nil
+}
+
+// fates says what became of a chunk's parts.
+func (r *runner) fates(ctx context.Context, n, parts int) ([]fate, error) {
+	fates := make([]fate, parts)
+	if r.progress.IsDone(n) {
+		return fates, nil
+	}
+	if !r.progress.Has(n) {
+		return fill(fates, unread), nil
+	}
+	c, _, err := r.d.store.Completion(ctx, r.id, n)
+	if err != nil || len(c.Parts) != parts {
+		return fill(fates, failed), err
+	}
+	for i, p := range c.Parts {
+		if p.Error != nil {
+			fates[i] = failed
+		}
+	}
+	return fates, nil
+}
+
+func fill(fates []fate, f fate) []fate {
+	for i := range fates {
+		fates[i] = f
+	}
+	return fates
+}

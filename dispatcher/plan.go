@@ -1,0 +1,206 @@
+package dispatcher
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/penstock-io/penstock/chunk"
+	"github.com/penstock-io/penstock/contracts"
+	"github.com/penstock-io/penstock/pipeline"
+	"github.com/penstock-io/penstock/state"
+)
+
+// maxPacked is the number of small objects that may share a chunk, so that a chunk message stays below 64 KiB.
+const maxPacked = 64
+
+// maxHead bounds what is read of a split object at planning: BOM, skipped lines and header.
+const maxHead = 1 << 20
+
+// Planning is what a plan is made of, without where it goes: `penstock plan` shows one and stores nothing.
+type Planning struct {
+	Objects     Objects
+	Pipeline    *pipeline.Compiled
+	Sources     []string
+	SegmentSize int64
+	Loaded      func(contracts.Object) (bool, error) // the ledger's answer; nil loads everything
+	Emit        func(state.Planned) error
+}
+
+// Planned is what a planning came to.
+type PlanResult struct {
+	Totals   contracts.PlanTotals
+	Failures []contracts.ErrorInfo // the first state.MaxFailures of them
+}
+
+// planner makes chunks of objects as they come; it holds the objects of one chunk at a time.
+type planner struct {
+	Planning
+	out    PlanResult
+	pack   []contracts.Part
+	packed int64 // bytes in pack
+}
+
+// Plan lists the sources and cuts them into chunks. An object that cannot be planned is a failure of its own; an error
+// means that the planning as a whole could not go on, and is worth another try if it is transient.
+func (p Planning) Plan(ctx context.Context) (PlanResult, error) {
+	pl := &planner{Planning: p}
+	sources := make([]source, 0, len(p.Sources))
+	for _, text := range p.Sources {
+		s, err := parseSource(text)
+		if err != nil {
+			return pl.out, err
+		}
+		sources = append(sources, s)
+	}
+	for f := range merge(ctx, p.Objects, sources) {
+		if err := pl.take(ctx, f); err != nil {
+			return pl.out, err
+		}
+	}
+	return pl.out, pl.flush()
+}
+
+func (p *planner) take(ctx context.Context, f found) error {
+	p.out.Totals.Objects++
+	err := f.err
+	if err == nil {
+		err = p.place(ctx, f.object)
+	}
+	if err == nil || contracts.KindOf(err).Transient() || contracts.KindOf(err) == contracts.KindInternal {
+		return err
+	}
+	p.out.Totals.Failed++
+	if len(p.out.Failures) < state.MaxFailures {
+		p.out.Failures = append(p.out.Failures, *contracts.Info(err))
+	}
+	return nil
+}
+
+// place decides how an object is read: skipped, packed with its neighbours, whole, or split.
+func (p *planner) place(ctx context.Context, o contracts.Object) error {
+	if p.Loaded != nil {
+		if loaded, err := p.Loaded(o); err != nil || loaded {
+			p.out.Totals.Skipped += int64(boolInt(loaded))
+			return err
+		}
+	}
+	p.out.Totals.Bytes += o.Size
+	compression := chunk.Compression(p.Pipeline.Format(), o.Key)
+	if o.Size > p.SegmentSize && chunk.Splittable(p.Pipeline.Format(), compression) {
+		return p.split(ctx, o)
+	}
+	return p.packWhole(contracts.Part{
+		Object: o, Start: 0, End: o.Size, Whole: true, Compression: compression, Records: 0,
+		Segments: chunk.Segments(o.Size, compression, p.SegmentSize),
+	})
+}
+
+func (p *planner) packWhole(part contracts.Part) error {
+	if len(p.pack) == maxPacked || (len(p.pack) > 0 && p.packed+part.Object.Size > p.SegmentSize) {
+		if err := p.flush(); err != nil {
+			return err
+		}
+	}
+	part.Segment = p.out.Totals.Segments
+	p.out.Totals.Segments += part.Segments
+	p.pack = append(p.pack, part)
+	p.packed += part.Object.Size
+	return nil
+}
+
+func (p *planner) flush() error {
+	if len(p.pack) == 0 {
+		return nil
+	}
+	c := state.Planned{Parts: p.pack}
+	p.pack, p.packed = nil, 0
+	return p.emit(c)
+}
+
+func (p *planner) emit(c state.Planned) error {
+	p.out.Totals.Chunks++
+	return p.Emit(c)
+}
+
+// split cuts an object into ranges of a segment each. Where records may hold line breaks, each range but the last is
+// scanned, so that the next one's start state is known.
+func (p *planner) split(ctx context.Context, o contracts.Object) error {
+	binding, err := p.bind(ctx, o)
+	if err != nil {
+		return err
+	}
+	if err := p.flush(); err != nil {
+		return err
+	}
+	scan := chunk.NeedsScan(p.Pipeline.Format())
+	for start, end := range chunk.Ranges(o.Size, binding.DataOffset, p.SegmentSize) {
+		part := contracts.Part{
+			Object: o, Start: start, End: end, Compression: "none", Binding: binding,
+			Records: -1, Segment: p.out.Totals.Segments, Segments: 1,
+		}
+		p.out.Totals.Segments++
+		c := state.Planned{
+			Parts: []contracts.Part{part}, Scan: scan && end < o.Size, Follows: scan && start > binding.DataOffset,
+		}
+		if err := p.emit(c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// bind reads the head of an object that is split, and finds the pipeline's fields in it.
+func (p *planner) bind(ctx context.Context, o contracts.Object) (*contracts.Binding, error) {
+	format := p.Pipeline.Format()
+	head, err := chunk.ReadHead(ctx, p.Objects, o, format, maxHead)
+	if err != nil {
+		return nil, fmt.Errorf("read the head of %s: %w", o.Address(), err)
+	}
+	binding, err := head.Bind(o.Address(), format, p.Pipeline.Inputs(), p.Pipeline.Strict())
+	return &binding, err
+}
+
+// plan gives the job's sealed plan, making it if need be.
+func (d *Dispatcher) plan(ctx context.Context, job contracts.AcceptedJob, c *pipeline.Compiled) (state.Plan, error) {
+	p, err := d.store.Plan(ctx, job.ID)
+	if contracts.KindOf(err) != contracts.KindMissing {
+		return p, err
+	}
+	size := job.ChunkSize
+	if size == 0 {
+		size = d.cfg.ChunkSize
+	}
+	w := d.store.NewPlan(job.ID, d.cfg.Owner)
+	sealed := state.Plan{SegmentSize: size, MaxRecord: d.cfg.MaxRecord}
+	out, err := d.planInto(ctx, w, job, c, size)
+	if err != nil {
+		if contracts.KindOf(err).Transient() {
+			return sealed, err
+		}
+		sealed.Error = contracts.Info(fmt.Errorf("plan: %w", err))
+	}
+	sealed.Totals, sealed.Failures = out.Totals, out.Failures
+	table := c.Table()
+	if sealed.Base, err = d.store.Reserve(ctx, table.Keyspace+"."+table.Name, out.Totals.Segments, d.cfg.Now()); err != nil {
+		return sealed, err
+	}
+	return w.Seal(ctx, sealed)
+}
+
+func (d *Dispatcher) planInto(
+	ctx context.Context, w *state.PlanWriter, job contracts.AcceptedJob, c *pipeline.Compiled, size int64,
+) (PlanResult, error) {
+	if err := d.pipelines.Prepare(ctx, c); err != nil {
+		return PlanResult{}, err
+	}
+	p := Planning{
+		Objects: d.objects, Pipeline: c, Sources: job.Source, SegmentSize: size,
+		Emit: func(c state.Planned) error { return w.Add(ctx, c) },
+	}
+	if !job.Force {
+		ledger := d.store.Ledger(ctx, job.Pipeline)
+		defer ledger.Close()
+		p.Loaded = ledger.Has
+	}
+	return p.Plan(ctx)
+}

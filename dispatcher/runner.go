@@ -1,0 +1,246 @@
+package dispatcher
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"github.com/penstock-io/penstock/contracts"
+	"github.com/penstock-io/penstock/pipeline"
+	"github.com/penstock-io/penstock/state"
+	"github.com/penstock-io/penstock/status"
+)
+
+// runner sees one job to its end. All of its fields belong to the goroutine of run, but for events and ended.
+type runner struct {
+	d        *Dispatcher
+	id       contracts.JobID
+	events   chan contracts.Event
+	heeds    atomic.Bool // events are taken; before that they are of no use to a job that reads the store anyway
+	ended    chan struct{}
+	job      contracts.AcceptedJob
+	pipeline *pipeline.Compiled
+	plan     state.Plan
+	progress *status.Progress
+	window   *window
+}
+
+func (d *Dispatcher) newRunner(id contracts.JobID) *runner {
+	return &runner{d: d, id: id, events: make(chan contracts.Event, 64), ended: make(chan struct{})}
+}
+
+// run sees the job to its end or returns when ctx ends. While a server is away it tries again.
+func (r *runner) run(ctx context.Context) {
+	log := r.d.cfg.Log.With("job", r.id)
+	for delay := time.Second; ; delay = min(2*delay, 30*time.Second) {
+		err := r.attempt(ctx)
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		log.Warn("job held up: trying again", "in", delay, "err", err)
+		if !r.wait(ctx, delay) {
+			return
+		}
+	}
+}
+
+// wait lets time pass while it drops news: the next attempt starts from the store.
+func (r *runner) wait(ctx context.Context, delay time.Duration) bool {
+	t := time.NewTimer(delay)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-t.C:
+			return true
+		case <-r.events:
+		}
+	}
+}
+
+func (r *runner) attempt(ctx context.Context) (err error) {
+	if r.job, err = r.d.store.Job(ctx, r.id); err != nil {
+		return err
+	}
+	report, err := r.d.store.Report(ctx, r.id)
+	if err == nil {
+		return r.announce(ctx, report)
+	}
+	if contracts.KindOf(err) != contracts.KindMissing {
+		return err
+	}
+	if err := r.prepare(ctx); err != nil {
+		if contracts.KindOf(err).Transient() {
+			return err
+		}
+		return r.end(ctx, contracts.StateFailed, err)
+	}
+	return r.drive(ctx)
+}
+
+// prepare gets everything that drive needs: pipeline, sealed plan, what is done already.
+func (r *runner) prepare(ctx context.Context) (err error) {
+	if r.pipeline, err = r.d.pipelines.Compiled(ctx, r.job.Pipeline, r.job.Revision); err != nil {
+		return err
+	}
+	if r.plan, err = r.d.plan(ctx, r.job, r.pipeline); err != nil {
+		return err
+	}
+	r.heeds.Store(true)
+	if r.progress, err = r.catchUp(ctx); err != nil {
+		return err
+	}
+	r.window = newWindow(r)
+	t := r.plan.Totals
+	r.d.event(ctx, contracts.Event{Job: r.id, Pipeline: r.job.Pipeline, Kind: contracts.EventPlanned, Plan: &t})
+	return nil
+}
+
+// catchUp folds what the store knows: the last snapshot, and completions since.
+func (r *runner) catchUp(ctx context.Context) (*status.Progress, error) {
+	p := status.NewProgress(r.plan.Totals.Chunks)
+	snapshot, err := r.d.store.Progress(ctx, r.id)
+	if err == nil {
+		if p, err = status.Restore(snapshot, r.plan.Totals.Chunks); err != nil {
+			return nil, err
+		}
+	} else if contracts.KindOf(err) != contracts.KindMissing {
+		return nil, err
+	}
+	for chunk, err := range r.d.store.Ended(ctx, r.id) {
+		if err != nil {
+			return nil, err
+		}
+		if chunk >= p.Total || p.IsDone(chunk) {
+			continue
+		}
+		c, done, err := r.d.store.Completion(ctx, r.id, chunk)
+		if err != nil {
+			return nil, err
+		}
+		p.Apply(status.OutcomeOf(c, done))
+	}
+	return p, nil
+}
+
+// drive keeps the window full until every chunk has an outcome, the job is stopped, or ctx ends.
+func (r *runner) drive(ctx context.Context) error {
+	tick := time.NewTicker(r.d.cfg.Reconcile)
+	defer tick.Stop()
+	stopped, err := r.stopped(ctx)
+	for heard := true; err == nil; {
+		if stopped != nil {
+			return r.end(ctx, stopped.state, stopped.err)
+		}
+		if r.progress.Complete() {
+			return r.end(ctx, "", nil)
+		}
+		if err = r.window.fill(ctx); err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case e := <-r.events:
+			heard = true
+			stopped, err = r.hear(ctx, e)
+		case <-tick.C:
+			if !heard {
+				err = r.window.reconcile(ctx)
+			}
+			heard = false
+			if err == nil {
+				stopped, err = r.stopped(ctx)
+			}
+			r.snapshot(ctx)
+		}
+	}
+	return err
+}
+
+// stop is why a job ends before its chunks are through.
+type stop struct {
+	state contracts.State
+	err   error
+}
+
+// hear takes news of the job.
+func (r *runner) hear(ctx context.Context, e contracts.Event) (*stop, error) {
+	switch e.Kind {
+	case contracts.EventChunkDone, contracts.EventChunkDead:
+		if o, ok := status.OutcomeOfEvent(e); ok {
+			r.fold(o)
+		}
+		return r.overLimit(), nil
+	case contracts.EventChunkScanned:
+		if e.Chunk != nil {
+			r.window.scanned(*e.Chunk, contracts.ScanResult{Outcomes: e.Scan, Error: e.Error})
+		}
+	case contracts.EventControl:
+		return r.stopped(ctx)
+	}
+	return nil, nil
+}
+
+func (r *runner) fold(o status.Outcome) {
+	r.progress.Apply(o)
+	r.window.settled(o.Chunk)
+}
+
+// bury gives a chunk up that no worker can be asked to load.
+func (r *runner) bury(ctx context.Context, chunk int, why *contracts.ErrorInfo) error {
+	c, err := r.d.store.PutDead(ctx, contracts.Completion{Job: r.id, Chunk: chunk, Error: why, Worker: r.d.cfg.Owner})
+	if err != nil {
+		return err
+	}
+	r.fold(status.OutcomeOf(c, false))
+	r.d.event(ctx, contracts.Event{
+		Job: r.id, Pipeline: r.job.Pipeline, Kind: contracts.EventChunkDead, Chunk: &chunk,
+		Counts: &c.Counts, Bytes: c.Bytes, Error: c.Error,
+	})
+	return nil
+}
+
+// stopped looks for a reason to end the job early.
+func (r *runner) stopped(ctx context.Context) (*stop, error) {
+	control, err := r.d.store.Control(ctx, r.id)
+	if err != nil {
+		return nil, err
+	}
+	if control == state.Cancel {
+		return &stop{contracts.StateCancelled, nil}, nil
+	}
+	return r.overLimit(), nil
+}
+
+// overLimit says whether the job has more rejects than its pipeline lets pass.
+func (r *runner) overLimit() *stop {
+	count, percent, ok := r.pipeline.Limit()
+	counts := r.progress.Counts
+	switch {
+	case !ok:
+		return nil
+	case percent >= 0:
+		if !r.progress.Complete() || float64(counts.Rejected)*100 <= percent*float64(counts.Read) {
+			return nil
+		}
+		return &stop{contracts.StateFailed, contracts.Errorf(contracts.KindLimit,
+			"%d of %d records rejected: more than rejects.max %v%%", counts.Rejected, counts.Read, percent)}
+	case counts.Rejected > count:
+		return &stop{contracts.StateFailed, contracts.Errorf(contracts.KindLimit,
+			"%d records rejected: more than rejects.max %d", counts.Rejected, count)}
+	}
+	return nil
+}
+
+// snapshot spares the next leader work; without it only time is lost.
+func (r *runner) snapshot(ctx context.Context) {
+	data, err := r.progress.Snapshot()
+	if err == nil {
+		err = r.d.store.SaveProgress(ctx, r.id, data)
+	}
+	if err != nil && ctx.Err() == nil {
+		r.d.cfg.Log.Warn("snapshot not saved", "job", r.id, "err", err)
+	}
+}

@@ -1,0 +1,125 @@
+package workers
+
+import (
+	"bytes"
+	"hash/maphash"
+
+	"github.com/penstock-io/penstock/contracts"
+	"github.com/penstock-io/penstock/cql"
+)
+
+// batch collects the rows of one or more whole segments and merges those of one key. Its buffers are kept from one
+// chunk to the next. Not safe for concurrent use.
+type batch struct {
+	columns []cql.Column
+	rows    []byte // packed rows, as the transformer appended them
+	raws    []byte // raw records, for rejects
+	entries []entry
+	groups  []group
+	index   []int32 // open addressing over groups: position+1, 0 for free; a power of two long
+	seed    maphash.Seed
+	merged  []byte // packed rows of groups with more than one record
+	scratch []cql.Value
+}
+
+// entry is one record that became a row.
+type entry struct {
+	row, rowLen    int32 // in rows
+	raw, rawLen    int32 // in raws
+	partition, key int32 // ends of the keys' values in the row
+	part           int32 // of the chunk
+	prev           int32 // the record before it of the same segment and key; -1 for none
+	offset, length int64 // in the object
+	record         int64 // from 1 in the object; 0 where unknown
+}
+
+// group is the records of one key in one segment: what becomes one row.
+type group struct {
+	segment int64 // ordinal
+	last    int32 // entry
+	count   int32
+}
+
+func newBatch() *batch { return &batch{seed: maphash.MakeSeed(), index: make([]int32, 1024)} }
+
+// reset empties the batch for rows of a table.
+func (b *batch) reset(columns []cql.Column) {
+	b.columns = columns
+	b.rows, b.raws, b.merged = b.rows[:0], b.raws[:0], b.merged[:0]
+	b.entries, b.groups = b.entries[:0], b.groups[:0]
+	clear(b.index)
+}
+
+func (b *batch) empty() bool { return len(b.entries) == 0 }
+
+// size is what the batch holds, in bytes.
+func (b *batch) size() int { return len(b.rows) + len(b.raws) }
+
+// add takes the row that was just appended to b.rows.
+func (b *batch) add(segment int64, part int, row cql.Row, r *contracts.Record, number int64) {
+	e := entry{
+		row: int32(len(b.rows) - len(row.Values)), rowLen: int32(len(row.Values)),
+		raw: int32(len(b.raws)), rawLen: int32(len(r.Raw)),
+		partition: int32(row.Partition), key: int32(row.Key), part: int32(part), prev: -1,
+		offset: r.Offset, length: r.Length, record: number,
+	}
+	b.raws = append(b.raws, r.Raw...)
+	at := int32(len(b.entries))
+	if g := b.group(segment, row.KeyBytes()); g != nil {
+		e.prev = g.last
+		g.last = at
+		g.count++
+	} else {
+		b.groups = append(b.groups, group{segment: segment, last: at, count: 1})
+	}
+	b.entries = append(b.entries, e)
+}
+
+// group finds the group of a key, or makes a place for one that the caller appends, and gives nil.
+func (b *batch) group(segment int64, key []byte) *group {
+	if 2*(len(b.groups)+1) > len(b.index) {
+		b.grow()
+	}
+	slot := b.slot(segment, key)
+	if n := b.index[slot]; n > 0 {
+		return &b.groups[n-1]
+	}
+	b.index[slot] = int32(len(b.groups)) + 1
+	return nil
+}
+
+// slot is where a key's group is in the index, or would be.
+func (b *batch) slot(segment int64, key []byte) uint64 {
+	mask := uint64(len(b.index) - 1)
+	slot := (maphash.Bytes(b.seed, key) ^ uint64(segment)*0x9e3779b97f4a7c15) & mask
+	for {
+		n := b.index[slot]
+		if n == 0 {
+			return slot
+		}
+		if g := &b.groups[n-1]; g.segment == segment && bytes.Equal(b.keyOf(g.last), key) {
+			return slot
+		}
+		slot = (slot + 1) & mask
+	}
+}
+
+func (b *batch) grow() {
+	b.index = make([]int32, 2*len(b.index))
+	for i := range b.groups {
+		g := &b.groups[i]
+		b.index[b.slot(g.segment, b.keyOf(g.last))] = int32(i) + 1
+	}
+}
+
+func (b *batch) keyOf(i int32) []byte {
+	e := &b.entries[i]
+	return b.rows[e.row : e.row+e.key]
+}
+
+func (b *batch) packed(i int32) []byte {
+	e := &b.entries[i]
+	return b.rows[e.row : e.row+e.rowLen]
+}
+
+func (b *batch) rawOf(e *entry) []byte { return b.raws[e.raw : e.raw+e.rawLen] }

@@ -1,0 +1,236 @@
+package workers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/penstock-io/penstock/chunk"
+	"github.com/penstock-io/penstock/contracts"
+	"github.com/penstock-io/penstock/cql"
+	"github.com/penstock-io/penstock/pipeline"
+)
+
+// loader loads one chunk after the other and keeps its buffers in between. Not safe for concurrent use.
+type loader struct {
+	w        *Workers
+	batch    *batch
+	rows     []cql.Row
+	rejects  rejectLog
+	work     contracts.ChunkWork
+	pipeline *pipeline.Compiled
+	writer   Writer
+	parts    []contracts.PartResult
+}
+
+func newLoader(w *Workers) *loader { return &loader{w: w, batch: newBatch()} }
+
+// load reads a chunk and writes its rows. What is wrong with an object is part of the completion; an error means that
+// the chunk as a whole has no outcome yet.
+func (l *loader) load(ctx context.Context, work contracts.ChunkWork) (contracts.Completion, error) {
+	begin := l.w.cfg.Now()
+	if err := l.open(ctx, work); err != nil {
+		return contracts.Completion{}, err
+	}
+	for i := range work.Parts {
+		if err := l.loadPart(ctx, i); err != nil {
+			return contracts.Completion{}, err
+		}
+	}
+	if err := l.flush(ctx); err != nil {
+		return contracts.Completion{}, err
+	}
+	if err := l.rejects.flush(ctx); err != nil {
+		return contracts.Completion{}, err
+	}
+	c := l.completion()
+	c.Seconds = l.w.cfg.Now().Sub(begin).Seconds()
+	return c, nil
+}
+
+func (l *loader) open(ctx context.Context, work contracts.ChunkWork) (err error) {
+	l.work = work
+	if l.pipeline, err = l.w.Pipelines.Compiled(ctx, work.Pipeline, work.Revision); err != nil {
+		return err
+	}
+	if l.writer, err = l.w.Tables.Writer(ctx, l.pipeline); err != nil {
+		return err
+	}
+	l.batch.reset(l.pipeline.Table().Columns)
+	l.parts = make([]contracts.PartResult, len(work.Parts))
+	l.rejects.reset(l.w.Rejects, fmt.Sprintf("%s/%s/", work.Pipeline, work.Job))
+	return nil
+}
+
+// loadPart reads one part into the batch, and writes the batch at segment boundaries when it is full. The object's
+// own errors end the part and are its result.
+func (l *loader) loadPart(ctx context.Context, i int) error {
+	part := l.work.Parts[i]
+	r, err := chunk.NewReader(ctx, l.w.Objects, part, chunk.Spec{
+		Format: l.pipeline.Format(), Inputs: l.pipeline.Inputs(), Strict: l.pipeline.Strict(), MaxRecord: l.work.MaxRecord,
+	})
+	if err == nil {
+		err = l.readPart(ctx, i, r)
+		l.parts[i].Bytes = r.BytesRead()
+		if cerr := r.Close(); err == nil {
+			err = cerr
+		}
+	}
+	var object *contracts.Error
+	if errors.As(err, &object) && object.Object != "" && !object.Kind.Transient() {
+		l.parts[i].Error = contracts.Info(err)
+		return nil
+	}
+	return err
+}
+
+func (l *loader) readPart(ctx context.Context, i int, r chunk.Reader) error {
+	part := l.work.Parts[i]
+	t := l.pipeline.Bind(pipeline.ObjectContext{Job: l.work.Job, BaseTime: l.work.BaseTime, Object: part.Object})
+	at := position{part: i, segment: part.Segment, number: part.Records}
+	for {
+		rec, err := r.Next()
+		if err != nil {
+			if err == io.EOF {
+				return nil
+			}
+			return err
+		}
+		if at.number >= 0 {
+			at.number++
+		}
+		if segment := part.Segment + l.segmentOf(part, rec.Offset); segment != at.segment {
+			if err := l.nextSegment(ctx, part, &at, segment); err != nil {
+				return err
+			}
+		}
+		if err := l.take(ctx, at, t, rec); err != nil {
+			return err
+		}
+	}
+}
+
+// position is where in the chunk a record stands.
+type position struct {
+	part    int
+	segment int64
+	number  int64 // of the record, from 1 in its object; -1 where unknown
+}
+
+// segmentOf is the segment of a part to which a record belongs: by its offset alone, so that it is the same at every
+// try.
+func (l *loader) segmentOf(part contracts.Part, offset int64) int64 {
+	if part.Segments <= 1 {
+		return 0
+	}
+	return chunk.SegmentOf(offset, part.Start, l.work.SegmentSize)
+}
+
+// nextSegment crosses a segment boundary of a stream.
+func (l *loader) nextSegment(ctx context.Context, part contracts.Part, at *position, segment int64) error {
+	if segment >= part.Segment+part.Segments {
+		return contracts.At(contracts.KindInput, part.Object.Address(), (segment-part.Segment)*l.work.SegmentSize,
+			"decompresses to more than %d segments of %d bytes: expected a sane ratio; load it uncompressed",
+			part.Segments, l.work.SegmentSize)
+	}
+	at.segment = segment
+	if int64(l.batch.size()) < l.work.SegmentSize {
+		return nil
+	}
+	return l.flush(ctx)
+}
+
+// take makes a row of a record, or a reject, or nothing if the pipeline filters it.
+func (l *loader) take(ctx context.Context, at position, t *pipeline.Transformer, rec *contracts.Record) error {
+	counts := &l.parts[at.part].Counts
+	counts.Read++
+	if rec.Problem != nil {
+		return l.reject(ctx, at, rec, *rec.Problem)
+	}
+	out, row, result, problem := t.Transform(rec, l.batch.rows)
+	switch result {
+	case pipeline.Filtered:
+		counts.Filtered++
+		return nil
+	case pipeline.Rejected:
+		return l.reject(ctx, at, rec, *problem)
+	default:
+		l.batch.rows = out
+		l.batch.add(at.segment, at.part, row, rec, max(at.number, 0))
+		return nil
+	}
+}
+
+func (l *loader) reject(ctx context.Context, at position, rec *contracts.Record, p contracts.Problem) error {
+	l.parts[at.part].Counts.Rejected++
+	line := l.line(at.part, rec.Offset, rec.Length, max(at.number, 0), p)
+	setRaw(&line, rec.Raw)
+	return l.rejects.add(ctx, at.segment, line)
+}
+
+// rejectEntry rejects a record that is in the batch.
+func (l *loader) rejectEntry(ctx context.Context, e *entry, p contracts.Problem) error {
+	line := l.line(int(e.part), e.offset, e.length, e.record, p)
+	setRaw(&line, l.batch.rawOf(e))
+	return l.rejects.add(ctx, l.work.Parts[e.part].Segment, line)
+}
+
+func (l *loader) line(part int, offset, length, number int64, p contracts.Problem) contracts.Reject {
+	o := l.work.Parts[part].Object
+	line := contracts.Reject{
+		Job: l.work.Job, Pipeline: l.work.Pipeline, Object: o.Address(), Version: o.Version(),
+		Offset: offset, Length: length, Column: p.Column, Rule: p.Rule, Value: p.Value, Reason: p.Reason,
+	}
+	if number > 0 {
+		line.Record = &number
+	}
+	return line
+}
+
+// flush writes the batch and counts what became of its records, each for the part that it came from: the last record
+// of a row is written, those before it are merged.
+func (l *loader) flush(ctx context.Context) error {
+	if l.batch.empty() {
+		return nil
+	}
+	l.rows = l.batch.finish(l.work.Base, l.rows[:0])
+	refused, err := l.writer.Write(ctx, l.rows, l.work.BaseTime)
+	if err != nil {
+		return err
+	}
+	rejected, err := l.refuse(ctx, l.rows, refused)
+	if err != nil {
+		return err
+	}
+	for g := range l.batch.groups {
+		l.count(&l.batch.groups[g], rejected[g])
+	}
+	l.batch.reset(l.batch.columns)
+	return nil
+}
+
+// count settles a group of which so many records were rejected. All records of a group are of one part.
+func (l *loader) count(g *group, rejected int) {
+	counts := &l.parts[l.batch.entries[g.last].part].Counts
+	counts.Rejected += int64(rejected)
+	if kept := int64(g.count) - int64(rejected); kept > 0 {
+		counts.Written++
+		counts.Merged += kept - 1
+	}
+}
+
+func (l *loader) completion() contracts.Completion {
+	c := contracts.Completion{
+		Job: l.work.Job, Chunk: l.work.Chunk, Parts: l.parts, Rules: l.rejects.rules, Rejects: l.rejects.keys,
+		Worker: l.w.cfg.Name,
+	}
+	for _, p := range l.parts {
+		c.Counts.Add(p.Counts)
+		c.Bytes += p.Bytes
+		if c.Error == nil {
+			c.Error = p.Error
+		}
+	}
+	return c
+}

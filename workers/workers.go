@@ -1,0 +1,159 @@
+// Package workers does the work of chunk messages: read the chunk, split records, transform, merge by key, upsert,
+// store what became of it, acknowledge.
+//
+// A worker may be killed at any instruction, and may wake up long after its chunk went to another: what a chunk does to
+// the table depends on nothing but its message. What must never happen: an acknowledgement before the completion is
+// stored; a nak or a term for a message whose lease has run out; rows counted that the database has not acknowledged.
+package workers
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/penstock-io/penstock/chunk"
+	"github.com/penstock-io/penstock/contracts"
+	"github.com/penstock-io/penstock/cql"
+	"github.com/penstock-io/penstock/pipeline"
+	"github.com/penstock-io/penstock/state"
+)
+
+// Queue is where news goes.
+type Queue interface {
+	PublishEvent(ctx context.Context, e contracts.Event) error
+	PublishDead(ctx context.Context, subject string, data []byte, reason string) error
+}
+
+// Inbox yields chunk messages one at a time.
+type Inbox interface {
+	Next(ctx context.Context) (Message, error)
+}
+
+// Message is one delivery of a chunk message.
+type Message interface {
+	Data() []byte
+	Subject() string
+	Deliveries() int
+	Progress() error
+	Ack(ctx context.Context) error
+	Nak(delay time.Duration) error
+	Term(reason string) error
+}
+
+// Pipelines gives compiled revisions.
+type Pipelines interface {
+	Compiled(ctx context.Context, name, revision string) (*pipeline.Compiled, error)
+}
+
+// Tables gives writers; a writer is safe for concurrent use and is shared by all chunks of a revision.
+type Tables interface {
+	Writer(ctx context.Context, c *pipeline.Compiled) (Writer, error)
+}
+
+// Writer upserts rows. It returns when all of them are acknowledged or refused. An error blames no row: the same call
+// may be made again and changes nothing twice.
+type Writer interface {
+	Write(ctx context.Context, rows []cql.Row, baseTime time.Time) ([]cql.Refusal, error)
+}
+
+// Rejects stores reject objects.
+type Rejects interface {
+	Put(ctx context.Context, key string, data []byte) error
+}
+
+// Config sets workers up. Zero values take the defaults of docs/interface.md.
+type Config struct {
+	Name        string             // of this process, for completions
+	Concurrency int                // chunks in flight
+	Attempts    int                // failures of a chunk before it is a dead letter
+	Lease       time.Duration      // the queue's ack wait
+	Grace       time.Duration      // to finish what is held, after Run's context ends
+	MaxSegment  int64              // bytes: larger segments are left to workers with more memory
+	Subjects    contracts.Subjects // of the dead letters
+	Log         *slog.Logger
+	Now         func() time.Time
+}
+
+func (c Config) withDefaults() Config {
+	c.Concurrency = cmp.Or(c.Concurrency, 1)
+	c.Attempts = cmp.Or(c.Attempts, 5)
+	c.Lease = cmp.Or(c.Lease, 30*time.Second)
+	c.Grace = cmp.Or(c.Grace, 30*time.Second)
+	c.MaxSegment = cmp.Or(c.MaxSegment, 64<<20)
+	c.Subjects.Prefix = cmp.Or(c.Subjects.Prefix, contracts.DefaultSubjects.Prefix)
+	c.Log = cmp.Or(c.Log, slog.New(slog.DiscardHandler))
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return c
+}
+
+// Parts are what workers are joined to.
+type Parts struct {
+	Store     *state.Store
+	Objects   chunk.Opener
+	Queue     Queue
+	Chunks    Inbox
+	Pipelines Pipelines
+	Tables    Tables
+	Rejects   Rejects
+}
+
+// Workers are the workers of one process. Make them with New and Run them once.
+type Workers struct {
+	Parts
+	cfg Config
+}
+
+// New makes workers.
+func New(cfg Config, p Parts) *Workers { return &Workers{Parts: p, cfg: cfg.withDefaults()} }
+
+// errLeaving is the cause of a work context that ends because the process does.
+var errLeaving = errors.New("this worker is leaving")
+
+// Run works until ctx ends, then finishes what it holds or, after the grace period, hands it back.
+func (w *Workers) Run(ctx context.Context) error {
+	work, stop := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer stop(errLeaving)
+	defer context.AfterFunc(ctx, func() {
+		time.AfterFunc(w.cfg.Grace, func() { stop(errLeaving) })
+	})()
+	var all sync.WaitGroup
+	for range w.cfg.Concurrency {
+		all.Go(func() { w.pull(ctx, work) })
+	}
+	all.Wait()
+	return nil
+}
+
+// pull takes one message after the other while fetch lasts; each is worked on under work.
+func (w *Workers) pull(fetch, work context.Context) {
+	loader := newLoader(w)
+	for fetch.Err() == nil {
+		m, err := w.Chunks.Next(fetch)
+		if fetch.Err() != nil && m == nil {
+			return
+		}
+		if err != nil {
+			w.cfg.Log.Warn("no chunks to be had", "err", err)
+			sleep(fetch, time.Second)
+			continue
+		}
+		w.handle(work, m, loader)
+	}
+}
+
+// sleep waits, or returns false when ctx ends first.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}
