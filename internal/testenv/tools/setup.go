@@ -32,7 +32,13 @@ var pom []byte
 
 // Installer installs into the cache what is not there yet.
 type Installer struct {
-	Log io.Writer // a line for each thing that takes time
+	Log    io.Writer       // a line for each thing that takes time
+	Pauses []time.Duration // between tries of what failed, since registries have bad minutes; nil is one try
+}
+
+// Patient are pauses that outlast a registry's short trouble.
+func Patient() []time.Duration {
+	return []time.Duration{2 * time.Second, 10 * time.Second, 30 * time.Second}
 }
 
 // Servers installs what test servers need: a JDK and Maven where this process may, Cassandra's jars, MinIO and
@@ -131,9 +137,6 @@ func (in Installer) cassandra(ctx context.Context) error {
 	return os.Rename(part, filepath.Join(home, "lib"))
 }
 
-// retryAfter are the pauses between tries: registries have bad minutes.
-var retryAfter = []time.Duration{2 * time.Second, 10 * time.Second, 30 * time.Second}
-
 // step runs a command, again where it fails, and says what it does and how long it took.
 func (in Installer) step(ctx context.Context, what string, command func() *exec.Cmd) error {
 	fmt.Fprintf(in.Log, "setup: %s …\n", what)
@@ -145,12 +148,12 @@ func (in Installer) step(ctx context.Context, what string, command func() *exec.
 			return nil
 		}
 		err = fmt.Errorf("install %s: %w\n%s", what, err, out)
-		if try == len(retryAfter) || ctx.Err() != nil {
+		if try == len(in.Pauses) || ctx.Err() != nil {
 			return err
 		}
-		fmt.Fprintf(in.Log, "setup: %v\nsetup: again in %s\n", err, retryAfter[try])
+		fmt.Fprintf(in.Log, "setup: %v\nsetup: again in %s\n", err, in.Pauses[try])
 		select {
-		case <-time.After(retryAfter[try]):
+		case <-time.After(in.Pauses[try]):
 		case <-ctx.Done():
 			return err
 		}

@@ -28,7 +28,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if len(args) != 1 {
 		return fmt.Errorf("%q: expected one argument, servers or lint", args)
 	}
-	in := tools.Installer{Log: stderr}
+	in := tools.Installer{Log: stderr, Pauses: tools.Patient()}
 	switch args[0] {
 	case "servers":
 		return in.Servers(ctx)
