@@ -4,12 +4,12 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"strings"
-
-	"fmt"
+	"syscall"
 
 	"github.com/gocql/gocql"
 	"github.com/penstock-io/penstock/contracts"
@@ -133,13 +133,20 @@ func connectHint(c *gocql.ClusterConfig, err error) string {
 	switch {
 	case connectKind(err) == contracts.KindDenied:
 		return "check PENSTOCK_CASSANDRA_USERNAME and PENSTOCK_CASSANDRA_PASSWORD"
+	case isRemoteAlert(err):
+		return "the server refuses this side's TLS: check PENSTOCK_CASSANDRA_CERT and PENSTOCK_CASSANDRA_KEY"
 	case isTLS(err):
 		return "check PENSTOCK_CASSANDRA_TLS and PENSTOCK_CASSANDRA_CA, and that the certificate names the host"
-	case d.tls == nil && (errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)):
+	case d.tls == nil && hungUp(err):
 		return "the server hangs up: if it wants TLS, set PENSTOCK_CASSANDRA_TLS=true"
 	default:
 		return "is the cluster up, and is this its CQL port?"
 	}
+}
+
+// hungUp says that the server ended the connection.
+func hungUp(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET)
 }
 
 // isTLS says that the two sides do not agree on TLS: certificates, versions, or TLS against plain text.
