@@ -202,3 +202,19 @@ func boolInt(b bool) int {
 func matchesTrigger(key, prefix, suffix string) bool {
 	return strings.HasPrefix(key, prefix) && strings.HasSuffix(key, suffix) && !strings.HasSuffix(key, "/")
 }
+
+// Find yields the objects that one source names.
+func Find(ctx context.Context, objects Objects, text string) iter.Seq2[contracts.Object, error] {
+	return func(yield func(contracts.Object, error) bool) {
+		s, err := parseSource(text)
+		if err != nil {
+			yield(contracts.Object{}, err)
+			return
+		}
+		for f := range s.each(ctx, objects) {
+			if !yield(f.object, f.err) {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"strings"
+
+	"github.com/penstock-io/penstock/contracts"
+	"github.com/penstock-io/penstock/pipeline"
+)
+
+// applyFor makes a job's pipeline current: a file's, the table's own, or the one that was applied by that name.
+func (a *app) applyFor(
+	ctx context.Context, p *plant, f loadFlags, name string, sources []string,
+) (*pipeline.Compiled, error) {
+	if f.table != "" {
+		spec, err := p.tableSpec(ctx, f.table, sources)
+		if err != nil {
+			return nil, err
+		}
+		return p.apply(ctx, f.table, spec.Canonical())
+	}
+	source, err := os.ReadFile(name)
+	if err == nil {
+		return p.apply(ctx, name, source)
+	}
+	if !errors.Is(err, fs.ErrNotExist) || contracts.CheckName("pipeline", name) != nil {
+		return nil, usageError(fmt.Errorf("pipeline: %w: expected a file, or the name of an applied pipeline", err))
+	}
+	revision, err := p.store.Current(ctx, name)
+	if err != nil {
+		return nil, fmt.Errorf("no file %s, and: %w", name, err)
+	}
+	return p.pipelines.Compiled(ctx, name, revision)
+}
+
+// apply checks a spec and makes it the current revision of its pipeline.
+func (p *plant) apply(ctx context.Context, file string, source []byte) (*pipeline.Compiled, error) {
+	c, err := p.pipelines.compile(ctx, file, source)
+	if err != nil {
+		return nil, err
+	}
+	s := c.Spec()
+	if err := p.store.SavePipeline(ctx, s.Name, s.Revision(), s.Canonical()); err != nil {
+		return nil, err
+	}
+	return c, p.store.SetCurrent(ctx, s.Name, s.Revision())
+}
+
+// tableSpec makes a spec of an existing table; the first source's name says the format.
+func (p *plant) tableSpec(ctx context.Context, name string, sources []string) (*pipeline.Spec, error) {
+	keyspace, table, ok := strings.Cut(name, ".")
+	if !ok || keyspace == "" || table == "" {
+		return nil, usageError(fmt.Errorf("--table %q: expected KEYSPACE.TABLE", name))
+	}
+	t, _, err := p.target.Describe(ctx, keyspace, table)
+	if err != nil {
+		return nil, err
+	}
+	return pipeline.FromTable(t, contracts.Format{Name: formatOf(sources[0])}), nil
+}
+
+// formatOf guesses a format by a file's name: csv unless it says otherwise.
+func formatOf(source string) string {
+	name := strings.ToLower(source)
+	for _, compressed := range []string{".gz", ".gzip", ".zst", ".zstd"} {
+		name = strings.TrimSuffix(name, compressed)
+	}
+	switch path.Ext(name) {
+	case ".tsv", ".tab":
+		return "tsv"
+	case ".ndjson", ".jsonl", ".json":
+		return "ndjson"
+	default:
+		return "csv"
+	}
+}

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/penstock-io/penstock/contracts"
+)
+
+// upFile is where `penstock up` says, in its data folder, how other commands reach it.
+const upFile = "up.json"
+
+// upInfo holds no secret: the keys of the embedded S3 gateway are in credentials.json, which only its owner may read.
+type upInfo struct {
+	NATS   string `json:"nats"`
+	S3     string `json:"s3"`
+	Target string `json:"target"`
+}
+
+// attach lets a command without NATS and S3 of its own use those of an `up` that runs on the same data folder. Where
+// none runs it changes nothing.
+func attach(v values) error {
+	if v.given("nats_url") || v.given("s3_url") {
+		return nil
+	}
+	dir, err := v.dataDir()
+	if err != nil {
+		return err
+	}
+	data, err := os.ReadFile(filepath.Join(dir, upFile))
+	if errors.Is(err, fs.ErrNotExist) || err != nil {
+		return nil
+	}
+	if lock, err := lockFolder(dir); err == nil {
+		return lock.release() // left over: nobody runs here
+	}
+	var info upInfo
+	if err := json.Unmarshal(data, &info); err != nil {
+		return contracts.Errorf(contracts.KindConfig, "%s: %w", filepath.Join(dir, upFile), err)
+	}
+	keys, err := folderKeys(filepath.Join(dir, "credentials.json"))
+	if err != nil {
+		return err
+	}
+	source := "penstock up in " + dir
+	set := map[string]string{
+		"nats_url": info.NATS, "s3_url": info.S3, "s3_access_key": keys.Access, "s3_secret_key": keys.Secret,
+	}
+	if !v.given("target") {
+		set["target"] = info.Target
+	}
+	if !v.given("workers") {
+		set["workers"] = "0"
+	}
+	for key, text := range set {
+		v[key] = value{text, source}
+	}
+	v[attached] = value{"true", source}
+	return nil
+}
+
+// attached is set where another process runs all roles.
+const attached = "attached"
+
+// announceUp writes upFile; the returned function takes it away.
+func announceUp(p *plant) (func() error, error) {
+	dir, err := p.settings.dataDir()
+	if err != nil {
+		return nil, err
+	}
+	info := upInfo{NATS: p.queueConfig().URL, S3: p.settings.str("s3_url")}
+	if p.embedded.s3 != nil {
+		info.S3 = p.embedded.s3.URL()
+	}
+	if info.Target, err = targetText(p.settings); err != nil {
+		return nil, err
+	}
+	data, err := json.MarshalIndent(info, "", "  ")
+	if err != nil {
+		return nil, err
+	}
+	path := filepath.Join(dir, upFile)
+	if err := os.WriteFile(path, data, 0o644); err != nil {
+		return nil, contracts.Errorf(contracts.KindConfig, "data folder: %w", err)
+	}
+	return func() error { return os.Remove(path) }, nil
+}

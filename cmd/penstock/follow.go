@@ -1,0 +1,148 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+
+	"github.com/penstock-io/penstock/contracts"
+)
+
+// submitAndFollow publishes a job and waits for its end. News comes by events; what they miss the object store tells.
+func (a *app) submitAndFollow(ctx context.Context, p *plant, job contracts.Job) (r contracts.Report, err error) {
+	events := make(chan contracts.Event, 64)
+	stop, err := p.queue.Events(ctx, job.ID, true, func(e contracts.Event) {
+		select {
+		case events <- e:
+		case <-ctx.Done():
+		}
+	})
+	if err != nil {
+		return r, err
+	}
+	defer drain(events, stop)
+	data, err := json.Marshal(job)
+	if err != nil {
+		return r, err
+	}
+	if err := p.queue.PublishJob(ctx, job.Pipeline, data); err != nil {
+		return r, err
+	}
+	return a.await(ctx, p, job.ID, events)
+}
+
+// drain stops the events while it empties their channel, so that the last of them is not stuck.
+func drain(events <-chan contracts.Event, stop func()) {
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		stop()
+	}()
+	for {
+		select {
+		case <-events:
+		case <-stopped:
+			return
+		}
+	}
+}
+
+// await shows progress until the job's report is there.
+func (a *app) await(ctx context.Context, p *plant, id contracts.JobID, events <-chan contracts.Event) (contracts.Report, error) {
+	show := a.newProgress(id)
+	defer show.close()
+	look := time.NewTicker(2 * time.Second)
+	defer look.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			fmt.Fprintf(a.Err, "interrupted: job %s is not over: the same command takes it up again, "+
+				"`penstock cancel %s` ends it\n", id, id)
+			return contracts.Report{}, exitError{code: exitInterrupted}
+		case e := <-events:
+			show.event(e)
+			if e.Kind.Terminal() && e.Report != nil {
+				return *e.Report, nil
+			}
+		case <-look.C:
+			r, err := p.store.Report(ctx, id)
+			if err == nil {
+				return r, nil
+			}
+			if k := contracts.KindOf(err); k != contracts.KindMissing && !k.Transient() {
+				return r, errors.Join(fmt.Errorf("job %s", id), err)
+			}
+		}
+	}
+}
+
+// progress shows how far a job is: a bar on a terminal, a line every few seconds otherwise.
+type progress struct {
+	out    io.Writer
+	id     contracts.JobID
+	bar    *progressbar.ProgressBar
+	total  int
+	seen   map[int]bool
+	counts contracts.Counts
+	said   time.Time
+}
+
+func (a *app) newProgress(id contracts.JobID) *progress {
+	p := &progress{out: a.Err, id: id, seen: map[int]bool{}, said: time.Now()}
+	if f, ok := a.Err.(*os.File); ok && term.IsTerminal(int(f.Fd())) && environment(a.env)["TERM"] != "dumb" {
+		_, plain := environment(a.env)["NO_COLOR"]
+		p.bar = progressbar.NewOptions(-1, progressbar.OptionSetWriter(a.Err), progressbar.OptionClearOnFinish(),
+			progressbar.OptionEnableColorCodes(!plain), progressbar.OptionSetDescription(string(id)))
+	}
+	return p
+}
+
+func (p *progress) event(e contracts.Event) {
+	switch e.Kind {
+	case contracts.EventPlanned:
+		p.total = e.Plan.Chunks
+		if p.bar != nil {
+			p.bar.ChangeMax(p.total)
+		}
+		return
+	case contracts.EventChunkFailed:
+		fmt.Fprintf(p.out, "chunk %d: attempt failed: %s\n", *e.Chunk, e.Error.Message)
+		return
+	case contracts.EventChunkDone, contracts.EventChunkDead:
+	default:
+		return
+	}
+	if e.Chunk == nil || e.Counts == nil || p.seen[*e.Chunk] {
+		return
+	}
+	p.seen[*e.Chunk] = true
+	p.counts.Add(*e.Counts)
+	p.show()
+}
+
+func (p *progress) show() {
+	if p.bar != nil {
+		p.bar.Describe(fmt.Sprintf("%s: %d rows, %d rejects", p.id, p.counts.Written, p.counts.Rejected))
+		p.bar.Set(len(p.seen)) //nolint:errcheck // a bar that cannot be drawn is no reason to fail
+		return
+	}
+	if time.Since(p.said) < 5*time.Second {
+		return
+	}
+	p.said = time.Now()
+	fmt.Fprintf(p.out, "job %s: %d of %d chunks, %d rows written, %d rejects\n",
+		p.id, len(p.seen), p.total, p.counts.Written, p.counts.Rejected)
+}
+
+func (p *progress) close() {
+	if p.bar != nil {
+		p.bar.Finish() //nolint:errcheck // as above
+	}
+}

@@ -1,0 +1,159 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/penstock-io/penstock/contracts"
+	"github.com/penstock-io/penstock/dispatcher"
+)
+
+// loadFlags are what load and submit are told besides the settings.
+type loadFlags struct {
+	table string
+	force bool
+}
+
+func (f *loadFlags) add(c *cobra.Command) {
+	c.Flags().StringVar(&f.table, "table", "", "KEYSPACE.TABLE: load without a pipeline, by the names of the table's columns")
+	c.Flags().BoolVar(&f.force, "force", false, "load what the ledger says is loaded, too")
+}
+
+// load applies a pipeline, submits one job, sees it to its end and prints its report.
+func (a *app) load() *cobra.Command {
+	var f loadFlags
+	a.quiet = true
+	c := command("load PIPELINE SOURCE…", "Load files and wait for the report", cobra.ArbitraryArgs,
+		func(c *cobra.Command, args []string) error { return a.runLoad(c, f, args) })
+	f.add(c)
+	return c
+}
+
+func (a *app) runLoad(c *cobra.Command, f loadFlags, args []string) (err error) {
+	name, sources, err := f.split(args)
+	if err != nil {
+		return err
+	}
+	p, err := a.plant(c, needAll)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, p.Close()) }()
+	report, err := a.loadOne(c.Context(), p, f, name, sources)
+	if err != nil {
+		return err
+	}
+	return a.finish(report)
+}
+
+// split tells the pipeline from the sources.
+func (f loadFlags) split(args []string) (name string, sources []string, err error) {
+	if f.table == "" && len(args) > 0 {
+		name, args = args[0], args[1:]
+	}
+	if len(args) == 0 {
+		return "", nil, usageError(errors.New("no source: expected `penstock load PIPELINE SOURCE…` " +
+			"or `penstock load --table KEYSPACE.TABLE SOURCE…`"))
+	}
+	return name, args, nil
+}
+
+// loadOne runs one job in this process, or leaves it to others, and gives its report.
+func (a *app) loadOne(
+	ctx context.Context, p *plant, f loadFlags, name string, sources []string,
+) (r contracts.Report, err error) {
+	workers, err := p.settings.integer("workers", 0)
+	if err != nil {
+		return r, usageError(err)
+	}
+	job, err := a.newJob(ctx, p, f, name, sources)
+	if err != nil {
+		return r, err
+	}
+	stop := a.startRoles(ctx, p, workers)
+	defer func() {
+		if rerr := stop(); err == nil {
+			err = rerr
+		}
+	}()
+	return a.submitAndFollow(ctx, p, job)
+}
+
+// startRoles runs dispatcher and workers beside the command; the returned function ends them.
+func (a *app) startRoles(ctx context.Context, p *plant, workers int) (stop func() error) {
+	if p.settings.str(attached) != "" && workers == 0 {
+		return func() error { return nil }
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan error, 1)
+	go func() { done <- p.runRoles(ctx, workers) }()
+	return func() error {
+		cancel()
+		return <-done
+	}
+}
+
+// newJob applies the pipeline and makes a job of the sources; one that was interrupted and asks for the same is taken
+// up again.
+func (a *app) newJob(ctx context.Context, p *plant, f loadFlags, name string, sources []string) (contracts.Job, error) {
+	compiled, err := a.applyFor(ctx, p, f, name, sources)
+	if err != nil {
+		return contracts.Job{}, err
+	}
+	addresses, err := p.addresses(ctx, sources)
+	if err != nil {
+		return contracts.Job{}, err
+	}
+	size, err := p.settings.size("chunk_size", 1, dispatcher.MaxChunkSize)
+	if err != nil {
+		return contracts.Job{}, usageError(err)
+	}
+	job := contracts.Job{
+		V: contracts.Version, Pipeline: compiled.Spec().Name, Revision: compiled.Spec().Revision(),
+		Source: addresses, Force: f.force, ChunkSize: size, Trigger: "cli",
+	}
+	if job.ID, err = p.interrupted(ctx, job); err != nil || job.ID != "" {
+		return job, err
+	}
+	job.ID = contracts.NewJobID(time.Now(), p.owner+randomText(8))
+	return job, nil
+}
+
+// interrupted finds an active job that asks for exactly this.
+func (p *plant) interrupted(ctx context.Context, job contracts.Job) (contracts.JobID, error) {
+	for id, err := range p.store.ActiveJobs(ctx) {
+		if err != nil {
+			return "", err
+		}
+		old, err := p.store.Job(ctx, id)
+		if err != nil {
+			return "", err
+		}
+		want := job
+		want.ID = old.ID
+		if fmt.Sprint(want) == fmt.Sprint(old.Job) {
+			p.log.Warn("taking up a job that was interrupted", "job", id)
+			return id, nil
+		}
+	}
+	return "", nil
+}
+
+// finish prints a report and turns it into the exit code.
+func (a *app) finish(r contracts.Report) error {
+	if err := a.printReport(r); err != nil {
+		return err
+	}
+	switch r.State {
+	case contracts.StateDone:
+		return nil
+	case contracts.StateDoneRejects:
+		return exitError{code: exitRejects}
+	default:
+		return exitError{code: exitFailed}
+	}
+}

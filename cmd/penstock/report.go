@@ -1,0 +1,35 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/penstock-io/penstock/contracts"
+)
+
+// printReport writes a report for people or for programs.
+func (a *app) printReport(r contracts.Report) error {
+	if a.output == "json" {
+		return a.printJSON(r)
+	}
+	c := r.Records
+	fmt.Fprintf(a.Out, "job %s of pipeline %s: %s\n", r.Job, r.Pipeline, r.State)
+	fmt.Fprintf(a.Out, "  records  %d read = %d written + %d merged + %d filtered + %d rejected\n",
+		c.Read, c.Written, c.Merged, c.Filtered, c.Rejected)
+	fmt.Fprintf(a.Out, "  objects  %d: %d loaded, %d skipped (loaded before), %d failed\n",
+		r.Objects.Total, r.Objects.Loaded, r.Objects.Skipped, r.Objects.Failed)
+	fmt.Fprintf(a.Out, "  chunks   %d: %d done, %d dead\n", r.Chunks.Total, r.Chunks.Done, r.Chunks.Dead)
+	fmt.Fprintf(a.Out, "  %d bytes in %.2f s: %.0f rows/s\n", r.Bytes, r.Seconds, r.RowsPerSecond)
+	for _, rule := range slices.SortedFunc(maps.Keys(r.Rejects.ByRule), cmp.Compare) {
+		fmt.Fprintf(a.Out, "  rejected by rule %s: %d\n", rule, r.Rejects.ByRule[rule])
+	}
+	if r.Rejects.Location != nil {
+		fmt.Fprintf(a.Out, "  rejects  %s: `penstock rejects %s` shows them\n", *r.Rejects.Location, r.Job)
+	}
+	if r.Error != nil {
+		fmt.Fprintf(a.Out, "  error    %s: %s\n", r.Error.Kind, r.Error.Message)
+	}
+	return nil
+}

@@ -1,0 +1,107 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/penstock-io/penstock/contracts"
+	"github.com/penstock-io/penstock/dispatcher"
+	"github.com/penstock-io/penstock/internal/objects"
+	"github.com/penstock-io/penstock/internal/queue"
+	"github.com/penstock-io/penstock/workers"
+)
+
+// The story packages' interfaces return their own message types: these thin adapters say that queue's is one.
+
+type dispatcherInbox struct{ *queue.Puller }
+
+func (i dispatcherInbox) Next(ctx context.Context) (dispatcher.Message, error) {
+	m, err := i.Puller.Next(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+type workerInbox struct{ *queue.Puller }
+
+func (i workerInbox) Next(ctx context.Context) (workers.Message, error) {
+	m, err := i.Puller.Next(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// runDispatcher dispatches until ctx ends.
+func (p *plant) runDispatcher(ctx context.Context) error {
+	cfg, err := p.dispatcherConfig()
+	if err != nil {
+		return err
+	}
+	jobs, err := p.queue.Jobs(ctx)
+	if err != nil {
+		return err
+	}
+	defer jobs.Stop()
+	notifications, err := p.queue.Notifications(ctx)
+	if err != nil {
+		return err
+	}
+	defer notifications.Stop()
+	return dispatcher.New(cfg, dispatcher.Parts{
+		Store: p.store, Objects: p.objects, Queue: p.queue, Pipelines: p.pipelines,
+		Jobs: dispatcherInbox{jobs}, Notifications: dispatcherInbox{notifications},
+	}).Run(ctx)
+}
+
+func (p *plant) dispatcherConfig() (cfg dispatcher.Config, err error) {
+	v := p.settings
+	cfg = dispatcher.Config{
+		Owner: p.owner, Solo: p.solo(), Subjects: p.subjects(), RejectsBucket: v.str("rejects_bucket"), Log: p.log,
+	}
+	var errs [4]error
+	cfg.ChunkSize, errs[0] = v.size("chunk_size", 1, dispatcher.MaxChunkSize)
+	cfg.MaxRecord, errs[1] = v.size("max_record", 1, dispatcher.MaxChunkSize)
+	cfg.Window, errs[2] = v.integer("window", 2)
+	cfg.Reconcile, errs[3] = v.duration("reconcile")
+	return cfg, errors.Join(errs[:]...)
+}
+
+// runWorkers works until ctx ends, with so many chunks in flight.
+func (p *plant) runWorkers(ctx context.Context, concurrency int) error {
+	v := p.settings
+	cfg := workers.Config{Name: p.owner, Concurrency: concurrency, Subjects: p.subjects(), Log: p.log}
+	var err error
+	if cfg.Attempts, err = v.integer("attempts", 1); err != nil {
+		return err
+	}
+	if cfg.Grace, err = v.duration("grace"); err != nil {
+		return err
+	}
+	chunks, err := p.queue.Chunks(ctx)
+	if err != nil {
+		return err
+	}
+	defer chunks.Stop()
+	return workers.New(cfg, workers.Parts{
+		Store: p.store, Objects: p.objects, Queue: p.queue, Chunks: workerInbox{chunks}, Pipelines: p.pipelines,
+		Tables: p.pipelines, Rejects: objects.NewDocs(p.s3, v.str("rejects_bucket")),
+	}).Run(ctx)
+}
+
+// runRoles runs a dispatcher, and workers unless there are none, until ctx ends.
+func (p *plant) runRoles(ctx context.Context, concurrency int) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return p.runDispatcher(ctx) })
+	if concurrency > 0 {
+		g.Go(func() error { return p.runWorkers(ctx, concurrency) })
+	}
+	err := g.Wait()
+	if contracts.KindOf(err) == contracts.KindInterrupted {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,216 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml"
+	"github.com/spf13/pflag"
+
+	"github.com/penstock-io/penstock/contracts"
+)
+
+// setting is one thing that a user can set, by flag, environment or file.
+type setting struct {
+	key    string // in the file; the variable is PENSTOCK_ and the key in upper case
+	flag   string // "" where there is none
+	def    string
+	usage  string
+	secret bool
+}
+
+func (s setting) env() string { return "PENSTOCK_" + strings.ToUpper(s.key) }
+
+// settings are all of them, in the order of docs/interface.md.
+var settings = []setting{
+	{key: "target", flag: "target", usage: "cassandra://host[:port][,…]/keyspace or sqlite:PATH"},
+	{key: "nats_url", flag: "nats", usage: "nats://host:port; embedded where it is not set"},
+	{key: "nats_prefix", flag: "nats-prefix", def: "penstock", usage: "first token of every subject"},
+	{key: "nats_user"}, {key: "nats_password", secret: true}, {key: "nats_token", secret: true},
+	{key: "nats_creds"}, {key: "nats_nkey"}, {key: "nats_ca"}, {key: "nats_cert"}, {key: "nats_key"},
+	{key: "s3_url", flag: "s3", usage: "http(s)://host:port; embedded where it is not set"},
+	{key: "s3_access_key"}, {key: "s3_secret_key", secret: true}, {key: "s3_session_token", secret: true},
+	{key: "s3_region", def: "us-east-1"}, {key: "s3_style", def: "auto"}, {key: "s3_ca"},
+	{key: "cassandra_username"}, {key: "cassandra_password", secret: true},
+	{key: "local_dc", flag: "local-dc", usage: "Cassandra's local data centre"},
+	{key: "cassandra_tls", def: "false"}, {key: "cassandra_ca"}, {key: "cassandra_cert"}, {key: "cassandra_key"},
+	{key: "data", flag: "data", def: "penstock-data", usage: "folder of whatever is embedded"},
+	{key: "state_bucket", def: "penstock-state"}, {key: "rejects_bucket", def: "penstock-rejects"},
+	{key: "workers", flag: "workers", def: strconv.Itoa(min(4, runtime.NumCPU())), usage: "chunks in flight in this process; 0 leaves the work to others"},
+	{key: "chunk_size", flag: "chunk-size", def: "8MiB", usage: "segment size for planning"},
+	{key: "max_record", def: "1MiB"}, {key: "window", def: "256"}, {key: "attempts", def: "5"},
+	{key: "reconcile", def: "30s"}, {key: "grace", def: "30s"},
+	{key: "log_level", flag: "log-level", usage: "debug, info, warn, error"},
+	{key: "log_format", flag: "log-format", def: "text", usage: "text or json"},
+}
+
+// value is a setting's value and where it came from.
+type value struct {
+	text   string
+	source string // flag, environment, the file's name, default, …
+}
+
+// values are the resolved settings by key.
+type values map[string]value
+
+// addFlags makes a flag of every setting that has one.
+func addFlags(flags *pflag.FlagSet) {
+	for _, s := range settings {
+		if s.flag != "" {
+			flags.String(s.flag, "", s.usage)
+		}
+	}
+}
+
+// resolve finds each setting's value: flag, then environment, then file, then default.
+func resolve(flags *pflag.FlagSet, env []string, file string) (values, error) {
+	vars := environment(env)
+	fromFile, name, err := readSettings(cmp.Or(file, vars["PENSTOCK_CONFIG"]))
+	if err != nil {
+		return nil, err
+	}
+	v := values{}
+	for _, s := range settings {
+		found, err := s.find(flags, vars, fromFile, name)
+		if err != nil {
+			return nil, err
+		}
+		v[s.key] = found
+	}
+	return v, nil
+}
+
+func (s setting) find(flags *pflag.FlagSet, vars, file map[string]string, name string) (value, error) {
+	if f := flags.Lookup(s.flag); s.flag != "" && f != nil && f.Changed {
+		return value{f.Value.String(), "flag --" + s.flag}, nil
+	}
+	if text, ok := vars[s.env()]; ok {
+		return value{text, "environment " + s.env()}, nil
+	}
+	if path, ok := vars[s.env()+"_FILE"]; ok {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return value{}, contracts.Errorf(contracts.KindConfig, "%s_FILE: %w", s.env(), err)
+		}
+		return value{strings.TrimRight(string(data), "\r\n"), "file " + path}, nil
+	}
+	if text, ok := file[s.key]; ok {
+		return value{text, "file " + name}, nil
+	}
+	return value{s.def, "default"}, nil
+}
+
+func environment(env []string) map[string]string {
+	vars := map[string]string{}
+	for _, e := range env {
+		if k, v, ok := strings.Cut(e, "="); ok {
+			vars[k] = v
+		}
+	}
+	return vars
+}
+
+// defaultSettingsFile is read when it is there and no other is named.
+const defaultSettingsFile = "penstock.yaml"
+
+func readSettings(name string) (map[string]string, string, error) {
+	optional := name == ""
+	name = cmp.Or(name, defaultSettingsFile)
+	data, err := os.ReadFile(name)
+	if optional && errors.Is(err, fs.ErrNotExist) {
+		return nil, name, nil
+	}
+	if err != nil {
+		return nil, name, contracts.Errorf(contracts.KindConfig, "configuration file: %w", err)
+	}
+	var raw map[string]any
+	if err := yaml.Unmarshal(data, &raw); err != nil {
+		return nil, name, contracts.Errorf(contracts.KindConfig, "%s: expected `key: value` lines: %w", name, err)
+	}
+	file := map[string]string{}
+	for _, k := range slices.Sorted(maps.Keys(raw)) {
+		if !slices.ContainsFunc(settings, func(s setting) bool { return s.key == k }) {
+			return nil, name, contracts.Errorf(contracts.KindConfig,
+				"%s: unknown key %q: `penstock config` lists the keys", name, k)
+		}
+		file[k] = fmt.Sprint(raw[k])
+	}
+	return file, name, nil
+}
+
+func (v values) str(key string) string { return v[key].text }
+
+// given says that a user set the value.
+func (v values) given(key string) bool { return v[key].source != "default" && v[key].text != "" }
+
+func (v values) bad(key, expected string) error {
+	return contracts.Errorf(contracts.KindConfig, "%s %q (%s): expected %s",
+		strings.ReplaceAll(key, "_", "-"), v[key].text, v[key].source, expected)
+}
+
+func (v values) integer(key string, least int) (int, error) {
+	n, err := strconv.Atoi(v[key].text)
+	if err != nil || n < least {
+		return 0, v.bad(key, fmt.Sprintf("a whole number from %d", least))
+	}
+	return n, nil
+}
+
+func (v values) duration(key string) (time.Duration, error) {
+	d, err := time.ParseDuration(v[key].text)
+	if err != nil || d <= 0 {
+		return 0, v.bad(key, "a duration such as 30s or 5m")
+	}
+	return d, nil
+}
+
+func (v values) boolean(key string) (bool, error) {
+	b, err := strconv.ParseBool(v[key].text)
+	if err != nil {
+		return false, v.bad(key, "true or false")
+	}
+	return b, nil
+}
+
+// units are what a size may be counted in; longer names first, so that KiB is not read as B.
+var units = []struct {
+	name  string
+	bytes int64
+}{
+	{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"KB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"B", 1}, {"", 1},
+}
+
+func (v values) size(key string, least, most int64) (int64, error) {
+	text := strings.TrimSpace(v[key].text)
+	for _, u := range units {
+		number, ok := strings.CutSuffix(text, u.name)
+		if !ok {
+			continue
+		}
+		n, err := strconv.ParseInt(strings.TrimSpace(number), 10, 64)
+		if err != nil || n < 0 || n > most/u.bytes || n*u.bytes < least {
+			break
+		}
+		return n * u.bytes, nil
+	}
+	return 0, v.bad(key, fmt.Sprintf("a size from %d to %d bytes, such as 64KiB or 8MiB", least, most))
+}
+
+// dataDir is the data folder's absolute path.
+func (v values) dataDir() (string, error) {
+	dir, err := filepath.Abs(v.str("data"))
+	if err != nil {
+		return "", contracts.Errorf(contracts.KindConfig, "data folder: %w", err)
+	}
+	return dir, nil
+}

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/penstock-io/penstock/contracts"
+	"github.com/penstock-io/penstock/dispatcher"
+)
+
+// addresses turns what a user names into sources of a job: S3 addresses as they are; local files by their absolute
+// paths where this process reads them itself, else uploaded first.
+func (p *plant) addresses(ctx context.Context, sources []string) ([]string, error) {
+	var all []string
+	for _, s := range sources {
+		if strings.HasPrefix(s, "s3://") {
+			all = append(all, s)
+			continue
+		}
+		local, err := localAddress(s)
+		if err != nil {
+			return nil, err
+		}
+		if p.solo() {
+			all = append(all, local)
+			continue
+		}
+		uploaded, err := p.upload(ctx, local)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, uploaded...)
+	}
+	return all, nil
+}
+
+// localAddress is a path's absolute form. A file or folder of that very name is meant by it, whatever wildcards it
+// holds; a folder ends in a slash.
+func localAddress(s string) (string, error) {
+	abs, err := filepath.Abs(strings.TrimPrefix(s, "file://"))
+	if err != nil {
+		return "", contracts.At(contracts.KindConfig, s, -1, "%w", err)
+	}
+	info, err := os.Stat(abs)
+	switch {
+	case err == nil && info.IsDir():
+		return dispatcher.EscapeGlob(filepath.ToSlash(abs)) + "/**", nil
+	case err == nil:
+		return dispatcher.EscapeGlob(filepath.ToSlash(abs)), nil
+	case errors.Is(err, fs.ErrNotExist):
+		return filepath.ToSlash(abs), nil // a glob, or missing: the job says so
+	default:
+		return "", contracts.At(contracts.KindDenied, abs, -1, "%w", err)
+	}
+}
+
+// upload brings the local files that a source names into the state bucket. The key holds the path and the content's
+// hash, so that a file that did not change is the same object, and one that did does not disturb a running job.
+func (p *plant) upload(ctx context.Context, source string) ([]string, error) {
+	var addresses []string
+	for o, err := range dispatcher.Find(ctx, p.objects, source) {
+		if err != nil {
+			return nil, err
+		}
+		address, err := p.uploadFile(ctx, "/"+o.Key)
+		if err != nil {
+			return nil, fmt.Errorf("upload %s: %w", o.Address(), err)
+		}
+		addresses = append(addresses, address)
+	}
+	return addresses, nil
+}
+
+func (p *plant) uploadFile(ctx context.Context, path string) (address string, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close() //nolint:errcheck // only read
+	hash := sha256.New()
+	size, err := io.Copy(hash, f)
+	if err != nil {
+		return "", err
+	}
+	bucket := p.settings.str("state_bucket")
+	key := fmt.Sprintf("uploads%s!%s/%s", path, hex.EncodeToString(hash.Sum(nil)[:8]), filepath.Base(path))
+	address = "s3://" + bucket + "/" + dispatcher.EscapeGlob(key)
+	if o, err := p.s3.Stat(ctx, bucket, key); err == nil && o.Size == size {
+		return address, nil
+	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return "", err
+	}
+	_, err = p.s3.Upload(ctx, bucket, key, f, size)
+	return address, err
+}

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+)
+
+// up runs all roles in one process.
+func (a *app) up() *cobra.Command {
+	return command("up", "Run all roles in one process, with whatever is not configured embedded", cobra.NoArgs,
+		func(c *cobra.Command, _ []string) (err error) {
+			p, err := a.rolePlant(c, func(values) error { return nil })
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, p.Close()) }()
+			if p.embedded != nil {
+				withdraw, err := announceUp(p)
+				if err != nil {
+					return err
+				}
+				defer withdraw() //nolint:errcheck // a file that is left behind is known as such by its lock
+			}
+			n, err := p.settings.integer("workers", 0)
+			if err != nil {
+				return usageError(err)
+			}
+			a.sayUp(p, n)
+			return p.runRoles(c.Context(), n)
+		})
+}
+
+func (a *app) sayUp(p *plant, workers int) {
+	target, _ := targetText(p.settings) // it was opened
+	fmt.Fprintf(a.Err, "penstock is up: target %s, NATS %s, %d workers; ctrl-C ends it\n",
+		target, p.queueConfig().URL, workers)
+}
+
+// dispatcher runs the dispatcher's role.
+func (a *app) dispatcher() *cobra.Command {
+	return a.role("dispatcher", "Turn jobs into chunks and see them to their end", func(ctx context.Context, p *plant) error {
+		return p.runDispatcher(ctx)
+	})
+}
+
+// worker runs the worker's role.
+func (a *app) worker() *cobra.Command {
+	return a.role("worker", "Load chunks", func(ctx context.Context, p *plant) error {
+		n, err := p.settings.integer("workers", 1)
+		if err != nil {
+			return usageError(err)
+		}
+		return p.runWorkers(ctx, n)
+	})
+}
+
+func (a *app) role(name, short string, run func(context.Context, *plant) error) *cobra.Command {
+	return command(name, short, cobra.NoArgs, func(c *cobra.Command, _ []string) (err error) {
+		p, err := a.rolePlant(c, attach)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, p.Close()) }()
+		p.log.Info("ready", "role", name, "owner", p.owner)
+		return run(c.Context(), p)
+	})
+}
+
+// rolePlant opens a plant for a process that stays. A server that is away is waited for: who starts first does not
+// matter.
+func (a *app) rolePlant(c *cobra.Command, join func(values) error) (*plant, error) {
+	v, err := a.values(c)
+	if err != nil {
+		return nil, err
+	}
+	if err := join(v); err != nil {
+		return nil, err
+	}
+	log, err := a.logger(v)
+	if err != nil {
+		return nil, err
+	}
+	return retryOpen(c.Context(), log, func() (*plant, error) { return openPlant(c.Context(), v, log, needAll) })
+}
