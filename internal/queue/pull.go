@@ -172,7 +172,9 @@ func (m *Message) Ack(ctx context.Context) error {
 }
 
 // Nak hands the message back, to be delivered again after the delay. No answer is awaited.
-func (m *Message) Nak(delay time.Duration) error { return m.settle("hand back", m.msg.NakWithDelay(delay)) }
+func (m *Message) Nak(delay time.Duration) error {
+	return m.settle("hand back", m.msg.NakWithDelay(delay))
+}
 
 // Term removes the message for good; the reason goes to the server's advisory. No answer is awaited.
 func (m *Message) Term(reason string) error {

@@ -34,8 +34,12 @@ func (l *logger) Fatalf(format string, v ...any) {
 	l.fatal = fmt.Sprintf(format, v...)
 }
 
-func (l *logger) Errorf(format string, v ...any) { l.log.Error("nats-server: " + fmt.Sprintf(format, v...)) }
-func (l *logger) Warnf(format string, v ...any)  { l.log.Warn("nats-server: " + fmt.Sprintf(format, v...)) }
+func (l *logger) Errorf(format string, v ...any) {
+	l.log.Error("nats-server: " + fmt.Sprintf(format, v...))
+}
+func (l *logger) Warnf(format string, v ...any) {
+	l.log.Warn("nats-server: " + fmt.Sprintf(format, v...))
+}
 
 // Noticef, Debugf and Tracef say nothing: an embedded server's life is no news.
 func (l *logger) Noticef(string, ...any) {}

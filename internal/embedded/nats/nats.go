@@ -1,8 +1,8 @@
 // Package nats runs nats-server with JetStream inside this process: the server that users run, with its streams in a
 // folder, reachable by other processes.
 //
-// What must never happen: two servers on one folder at a time, which nats-server does not notice; a server that
-// outlives Close; anything on stdout or stderr.
+// What must never happen: a server that outlives Close; a server that ends the process or takes its signals; anything on
+// stdout or stderr. Callers see to it that one folder has one server at a time: nats-server does not.
 package nats
 
 import (
@@ -31,6 +31,7 @@ type Config struct {
 // Server is a running nats-server.
 type Server struct {
 	server *server.Server
+	addr   string
 }
 
 // Start returns once clients can connect. Errors are of kind config: the address is taken or cannot be read, or the
@@ -51,7 +52,7 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 		s.WaitForShutdown()
 		return nil, err
 	}
-	return &Server{s}, nil
+	return &Server{s, s.Addr().String()}, nil
 }
 
 func options(cfg Config) (*server.Options, error) {
@@ -102,7 +103,7 @@ func listen(ctx context.Context, s *server.Server, log *logger) error {
 func (s *Server) URL() string { return s.server.ClientURL() }
 
 // Addr is host:port as the server listens; with it, another Start on the same folder takes this one's place.
-func (s *Server) Addr() string { return s.server.Addr().String() }
+func (s *Server) Addr() string { return s.addr }
 
 // Close stops the server and waits until it has let go of port and folder.
 func (s *Server) Close() {
