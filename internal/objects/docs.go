@@ -57,7 +57,7 @@ func (d *Docs) Put(ctx context.Context, key string, data []byte) error {
 		return d.tooBig(key, int64(len(data)))
 	}
 	return retry(ctx, func() error {
-		_, err := d.s3.put(ctx, d.bucket, key, bytes.NewReader(data), int64(len(data)), minio.PutObjectOptions{})
+		_, err := d.s3.put(ctx, d.bucket, key, data, minio.PutObjectOptions{})
 		return err
 	})
 }
@@ -95,8 +95,9 @@ func (d *Docs) conditional(ctx context.Context, key string, data []byte, o minio
 		return "", d.tooBig(key, int64(len(data)))
 	}
 	doubt := false
-	err = retry(ctx, func() (err error) {
-		etag, err = d.s3.put(ctx, d.bucket, key, bytes.NewReader(data), int64(len(data)), o)
+	err = retry(ctx, func() error {
+		info, err := d.s3.put(ctx, d.bucket, key, data, o)
+		etag = info.ETag
 		if doubt && contracts.KindOf(err) == contracts.KindChanged {
 			etag, err = d.mine(ctx, key, data, err)
 		}

@@ -2,8 +2,10 @@ package objects
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/minio/minio-go/v7"
@@ -73,8 +75,8 @@ func (s *S3) getOnce(ctx context.Context, o contracts.Object, off, n int64) (io.
 	} else if err := opts.SetMatchETag(o.ETag); err != nil {
 		return nil, contracts.At(contracts.KindInternal, o.Address(), -1, "open: nothing to pin: neither version nor ETag")
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	body, info, _, err := s.client.GetObject(ctx, o.Bucket, o.Key, opts)
+	request, cancel := context.WithCancel(ctx)
+	body, info, header, err := s.client.GetObject(request, o.Bucket, o.Key, opts)
 	if err != nil {
 		cancel()
 		return nil, s.unpinned(ctx, o, err)
@@ -84,12 +86,24 @@ func (s *S3) getOnce(ctx context.Context, o contracts.Object, off, n int64) (io.
 	case info.ETag != o.ETag:
 		r.Close()
 		return nil, changed(o, "its ETag is "+info.ETag)
+	case total(header, info.Size) != o.Size:
+		r.Close()
+		return nil, changed(o, fmt.Sprintf("its size is %d", total(header, info.Size)))
 	case info.Size != n:
 		r.Close()
 		return nil, contracts.At(contracts.KindConfig, o.Address(), -1,
 			"open: asked for %d bytes from %d, was offered %d: %s does not honour ranges", n, off, info.Size, s.url)
 	}
 	return r, nil
+}
+
+// total is the size of the object that an answer is a part of.
+func total(h http.Header, length int64) int64 {
+	_, size, found := strings.Cut(h.Get("Content-Range"), "/")
+	if n, err := strconv.ParseInt(size, 10, 64); found && err == nil {
+		return n
+	}
+	return length
 }
 
 // unpinned says what a refused GET means for an object that was there when it was pinned.
@@ -107,5 +121,5 @@ func (s *S3) unpinned(ctx context.Context, o contracts.Object, err error) error 
 func changed(o contracts.Object, how string) error {
 	return contracts.At(contracts.KindChanged, o.Address(), -1,
 		"the object changed under the job: version %s was planned, and %s (load it again)",
-		strings.Trim(o.Version(), `"`), how)
+		o.Version(), how)
 }

@@ -1,8 +1,12 @@
 package objects
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 
 	"github.com/minio/minio-go/v7"
@@ -10,8 +14,11 @@ import (
 	"github.com/penstock-io/penstock/contracts"
 )
 
-// partSize is the size of a part of a multipart upload, and so the memory that the upload of a stream takes.
+// partSize is the size of a part of a multipart upload; an upload holds two of them, so that each can be sent again.
 const partSize = 16 << 20
+
+// contentType of everything that is written: stores need one, and nobody reads it.
+const contentType = "application/octet-stream"
 
 // EnsureBucket makes the bucket unless it is there.
 func (s *S3) EnsureBucket(ctx context.Context, bucket string) error {
@@ -32,32 +39,97 @@ func (s *S3) EnsureBucket(ctx context.Context, bucket string) error {
 	})
 }
 
-// Upload stores size bytes of r, or all of them where size is negative, in parts where they are many. Nothing is visible
-// before all of it is there. A source that ends early is KindChanged.
+// Upload stores size bytes of r, or all of them where size is negative, in parts where they are many. Nothing is
+// visible before all of it is there. A source that ends early is KindChanged, one that cannot be read KindInput.
 func (s *S3) Upload(ctx context.Context, bucket, key string, r io.Reader, size int64) (contracts.Object, error) {
-	opts := minio.PutObjectOptions{ContentType: "application/octet-stream"}
-	if size < 0 {
-		opts.PartSize = partSize
-	}
 	versions, err := s.keepsVersions(ctx, bucket)
 	if err != nil {
 		return contracts.Object{}, err
 	}
-	info, err := s.uploader.PutObject(ctx, bucket, key, r, size, opts)
+	info, err := s.upload(ctx, bucket, key, newInput(r, size), size)
 	if err != nil {
-		return contracts.Object{}, s.fail(ctx, "upload", bucket, key, err)
+		return contracts.Object{}, err
 	}
-	return object(bucket, minio.ObjectInfo{
-		Key: key, ETag: info.ETag, Size: info.Size, LastModified: info.LastModified, VersionID: info.VersionID,
-	}, versions), nil
+	o := object(bucket, minio.ObjectInfo{ETag: info.ETag, Size: info.Size, VersionID: info.VersionID}, versions)
+	o.Key, o.Modified = key, info.LastModified
+	return o, nil
 }
 
-// put stores a small object with one request, on the condition that the header says.
-func (s *S3) put(ctx context.Context, bucket, key string, r io.Reader, size int64, o minio.PutObjectOptions) (string, error) {
-	o.DisableMultipart = true
-	o.ContentType = "application/octet-stream"
-	info, err := s.client.Client.PutObject(ctx, bucket, key, r, size, o)
-	return info.ETag, s.fail(ctx, "write", bucket, key, err)
+func (s *S3) upload(ctx context.Context, bucket, key string, r *input, size int64) (info minio.UploadInfo, err error) {
+	if size >= 0 && size <= partSize {
+		data := make([]byte, size)
+		if _, err := io.ReadFull(r, data); err != nil {
+			return info, inputFault(bucket, key, err)
+		}
+		err = retry(ctx, func() error {
+			info, err = s.put(ctx, bucket, key, data, minio.PutObjectOptions{})
+			return err
+		})
+		info.Size = size
+		return info, err
+	}
+	info, err = s.uploader.PutObject(ctx, bucket, key, r, size, minio.PutObjectOptions{
+		ContentType: contentType, PartSize: partSizeFor(size), NumThreads: 2, ConcurrentStreamParts: true,
+	})
+	if r.err != nil {
+		return info, inputFault(bucket, key, r.err)
+	}
+	return info, s.fail(ctx, "upload", bucket, key, err)
+}
+
+// partSizeFor keeps to partSize unless that would take more than the 10,000 parts that S3 admits.
+func partSizeFor(size int64) uint64 {
+	const maxParts = 10_000
+	return uint64(max(partSize, (size/maxParts+1<<20)>>20<<20))
+}
+
+// input is what is uploaded. It ends exactly at its size, or says so, and remembers its faults: the SDK would take an
+// early end for the end, and tells nobody whose fault an error is.
+type input struct {
+	r       io.Reader
+	n, size int64 // read, and promised; negative where nothing was
+	err     error // other than io.EOF
+}
+
+var errShort = errors.New("it changed meanwhile, upload it again")
+
+func newInput(r io.Reader, size int64) *input {
+	if size >= 0 {
+		r = io.LimitReader(r, size)
+	}
+	return &input{r: r, size: size}
+}
+
+func (r *input) Read(p []byte) (int, error) {
+	n, err := r.r.Read(p)
+	r.n += int64(n)
+	if err == io.EOF && r.n < r.size {
+		err = fmt.Errorf("the source ended after %d of %d bytes: %w", r.n, r.size, errShort)
+	}
+	if err != io.EOF {
+		r.err = err
+	}
+	return n, err
+}
+
+func inputFault(bucket, key string, err error) error {
+	kind := contracts.KindInput
+	if errors.Is(err, errShort) {
+		kind = contracts.KindChanged
+	}
+	return contracts.At(kind, contracts.Object{Bucket: bucket, Key: key}.Address(), -1, "upload: read the source: %w", err)
+}
+
+// put stores a small object with one request, on the condition that the options say. The signature covers the content
+// as a whole: the Versity gateway loses step after an empty body that is signed in pieces.
+func (s *S3) put(
+	ctx context.Context, bucket, key string, data []byte, o minio.PutObjectOptions,
+) (minio.UploadInfo, error) {
+	o.ContentType, o.DisableContentSha256 = contentType, true
+	sum := sha256.Sum256(data)
+	info, err := s.client.PutObject(ctx, bucket, key, bytes.NewReader(data), int64(len(data)), "",
+		hex.EncodeToString(sum[:]), o)
+	return info, s.fail(ctx, "write", bucket, key, err)
 }
 
 // rootAnswer finds the store's own answer in an error; nil where there was none.
