@@ -31,10 +31,16 @@ func (tx *transaction) begin() error {
 }
 
 // apply writes a batch: static columns first, for fresh rows show their partition's; then fresh rows in statements of
-// many, then rows that change.
+// many, then rows that change. A hopeful insert that meets an existing row is undone by SQLite and done the long way.
 func (tx *transaction) apply(b *batch) error {
 	if tx.plan.statics > 0 {
 		if err := tx.applyStatics(b); err != nil {
+			return err
+		}
+	}
+	b.forget()
+	if tx.hopeful {
+		if err := tx.insertFresh(b); !refuses(err) {
 			return err
 		}
 	}
@@ -44,6 +50,7 @@ func (tx *transaction) apply(b *batch) error {
 	if err := tx.insertFresh(b); err != nil {
 		return err
 	}
+	tx.hopeful = len(b.fresh) == b.used
 	for i := range b.all() {
 		if l := &b.lookups[i]; l.changed {
 			if err := tx.update(l); err != nil {
@@ -56,9 +63,6 @@ func (tx *transaction) apply(b *batch) error {
 
 // lookUp reads the rows that exist and merges the entries into them.
 func (tx *transaction) lookUp(b *batch) error {
-	for i := range b.all() {
-		b.lookups[i].found, b.lookups[i].changed = false, false
-	}
 	for from := 0; from < b.used; {
 		n := powerOfTwo(b.used - from)
 		st, err := tx.prepare(tx.plan.find(n))

@@ -11,8 +11,8 @@ import (
 	"github.com/penstock-io/penstock/cql"
 )
 
-// Cells reads every row of t in the order of its keys, in t's column order, with the time of each cell. Rows may be kept.
-// The last element of a sequence that fails is an error: missing, config, unavailable.
+// Cells reads every row of t in the order of its keys, in t's column order, with the time of each cell. Rows may be
+// kept. The last element of a sequence that fails is an error: missing, config, unavailable.
 func (db *DB) Cells(ctx context.Context, t cql.Table) iter.Seq2[cql.CellRow, error] {
 	return func(yield func(cql.CellRow, error) bool) {
 		var p *plan

@@ -46,10 +46,17 @@ func open(ctx context.Context, path string, busy time.Duration) (*DB, error) {
 		return nil, errors.Join(db.fail(err, "open"), db.Close())
 	}
 	db.read.SetMaxOpenConns(readers)
-	if err := db.Ping(ctx); err != nil {
+	if err := db.writing(ctx, "open", readSchema(ctx)); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return db, nil
+}
+
+// readSchema reads the file's header, which is when SQLite finds out what it has opened.
+func readSchema(ctx context.Context) func(*session) error {
+	return func(s *session) error {
+		return s.query(ctx, "SELECT count(*) FROM sqlite_master", func([]driver.Value) error { return nil })
+	}
 }
 
 func checkPath(path string) (string, error) {
@@ -67,7 +74,8 @@ func checkPath(path string) (string, error) {
 	case errors.Is(err, fs.ErrPermission):
 		return "", contracts.Errorf(contracts.KindDenied, "sqlite %s: %w", path, err)
 	case err == nil && !info.IsDir():
-		return "", contracts.Errorf(contracts.KindConfig, "sqlite %s: %s is a file, expected a folder", path, filepath.Dir(file))
+		return "", contracts.Errorf(contracts.KindConfig, "sqlite %s: %s is a file, expected a folder",
+			path, filepath.Dir(file))
 	}
 	if info, err := os.Stat(file); err == nil && info.IsDir() {
 		return "", contracts.Errorf(contracts.KindConfig, "sqlite %s: is a folder, expected a file", path)
@@ -96,12 +104,8 @@ func (db *DB) Close() error {
 	return db.fail(errors.Join(errs...), "close")
 }
 
-// Ping reads the file's header and its schema.
-func (db *DB) Ping(ctx context.Context) error {
-	return db.writing(ctx, "open", func(s *session) error {
-		return s.query(ctx, "SELECT count(*) FROM sqlite_master", func([]driver.Value) error { return nil })
-	})
-}
+// Ping says whether the file can be read. Errors: config, denied, unavailable.
+func (db *DB) Ping(ctx context.Context) error { return db.reading(ctx, "ping", readSchema(ctx)) }
 
 // writing runs fn on the one connection that writes, waiting for its turn; reading runs it on one that reads.
 func (db *DB) writing(ctx context.Context, doing string, fn func(*session) error) error {

@@ -55,7 +55,8 @@ func (f *found) resolve() (err error) {
 		}
 	}
 	if len(f.keys()) == 0 {
-		return contracts.Errorf(contracts.KindConfig, "table %q has no primary key: rows need one to be written twice", f.name)
+		return contracts.Errorf(contracts.KindConfig,
+			"table %q has no primary key: rows need one to be written twice", f.name)
 	}
 	for _, c := range f.actual.columns {
 		col, err := f.column(c)

@@ -9,7 +9,11 @@
 //     that stays its own for ever.
 //   - _penstock_cells: for each row, by its rowid, the times of its regular cells: one integer where all cells that
 //     have a value share it and nothing is deleted, else a blob (see times.go).
-//   - _penstock_static: for each partition the values and times of its static columns; the table shows them on each row.
+//   - _penstock_static: for each partition the values and times of its static columns; the table shows them on each
+//     row.
+//
+// Two things differ from Cassandra: a zero has no sign, and names that differ in case only are one name, so such tables
+// are refused. Copies of the file keep the rowids if they are made by cp, VACUUM or .backup, not by .dump.
 //
 // What must never happen: a write that changes the table when it is replayed; a value that SQLite's affinities turn
 // into another one; a write to a column that the pipeline does not name.

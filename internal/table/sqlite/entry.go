@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"bytes"
+	"cmp"
 	"slices"
 
 	"github.com/penstock-io/penstock/cql"
@@ -53,6 +54,13 @@ func newBatch(p *plan, size int) *batch {
 
 func (b *batch) all() []entry { return b.entries[:b.used] }
 
+// forget drops what was looked up; the values' memory stays.
+func (b *batch) forget() {
+	for i := range b.lookups {
+		b.lookups[i].found, b.lookups[i].changed = false, false
+	}
+}
+
 // fill takes rows in the given order until it is full or they end, and returns the rest.
 func (b *batch) fill(rows []cql.Row, order []int) (rest []int) {
 	b.used = 0
@@ -101,12 +109,14 @@ func (e *entry) absorb(p *plan, r cql.Row, row int) {
 
 // sortRows orders rows by key, column by column, near enough to the order of the table's index to write it page by
 // page. Rows of one key, and of one partition, are neighbours.
-func sortRows(p *plan, rows []cql.Row) []int {
+func sortRows(rows []cql.Row) []int {
 	order := make([]int, len(rows))
 	for i := range order {
 		order[i] = i
 	}
-	slices.SortStableFunc(order, func(a, b int) int { return compareKeys(rows[a].KeyBytes(), rows[b].KeyBytes()) })
+	slices.SortFunc(order, func(a, b int) int {
+		return cmp.Or(compareKeys(rows[a].KeyBytes(), rows[b].KeyBytes()), a-b)
+	})
 	return order
 }
 

@@ -12,9 +12,9 @@ import (
 // never is the time of a cell that nobody wrote.
 const never = math.MinInt64
 
-// Times are stored as one integer where all cells that have a value share it and no cell is deleted. Else as a blob: the
-// latest time as eight bytes, then for each slot a uvarint, 0 for never, else one more than the microseconds that the
-// cell is older.
+// Times are stored as one integer where all cells that have a value share it and no cell is deleted. Else as a blob:
+// the latest time as eight bytes, then for each slot a uvarint, 0 for never, else one more than the microseconds that
+// the cell is older.
 
 // cellTimes are the times of one row's cells and which of them have a value, by slot.
 type cellTimes struct {

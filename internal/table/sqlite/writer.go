@@ -43,16 +43,17 @@ func (w *Writer) Write(ctx context.Context, rows []cql.Row, _ time.Time) ([]cql.
 	if len(rows) == 0 {
 		return nil, nil
 	}
-	order := sortRows(w.plan, rows)
+	order := sortRows(rows)
 	var refused []cql.Refusal
+	hopeful := true
 	err := w.db.writing(ctx, "write to table "+w.name, func(s *session) error {
 		for len(order) > 0 {
 			n := min(transactionRows, len(order))
-			part := &transaction{session: s, plan: w.plan, rows: rows}
+			part := &transaction{session: s, plan: w.plan, rows: rows, hopeful: hopeful}
 			if err := s.transaction(ctx, func() error { return part.write(ctx, order[:n]) }); err != nil {
 				return err
 			}
-			refused, order = append(refused, part.refused...), order[n:]
+			refused, order, hopeful = append(refused, part.refused...), order[n:], part.hopeful
 		}
 		return nil
 	})
@@ -66,6 +67,7 @@ type transaction struct {
 	rows    []cql.Row
 	next    int64 // rowid of the next fresh row
 	times   cellTimes
+	hopeful bool // the last rows were all fresh, so insert the next without looking
 	refused []cql.Refusal
 }
 
