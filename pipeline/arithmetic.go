@@ -41,8 +41,11 @@ func subtractOf(args ...any) (any, error) {
 func multiplyOf(args ...any) (any, error) {
 	if a, b, ok := ints(args); ok {
 		high, low := bits.Mul64(magnitude(a), magnitude(b))
-		negative := (a < 0) != (b < 0)
-		if high != 0 || low > math.MaxInt64 && !(negative && low == 1<<63) {
+		limit := uint64(math.MaxInt64)
+		if (a < 0) != (b < 0) {
+			limit++
+		}
+		if high != 0 || low > limit {
 			return nil, errOverflow
 		}
 		return a * b, nil

@@ -63,7 +63,7 @@ func (c *checker) source() {
 	if s.has("source.text") && s.Source.Name != "text" {
 		c.add("source.text", "drop it", "source.text belongs to the format text, not to %q", s.Source.Name)
 	}
-	if s.Strict && !(s.csv() && s.Source.CSV.Header) {
+	if s.Strict && (!s.csv() || !s.Source.CSV.Header) {
 		c.add("source.strict", "drop it", "source.strict is about the names in a header, and there is none")
 	}
 	if s.csv() {

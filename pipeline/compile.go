@@ -12,13 +12,14 @@ import (
 
 // Compiled is a spec made ready to transform records. It does not change and may be shared.
 type Compiled struct {
-	spec    *Spec
-	table   cql.Table
-	columns []column // in the table's order
-	inputs  []string
-	where   *program // nil keeps every record
-	decoded []int    // inputs that expressions read
-	keys    int      // key columns
+	spec     *Spec
+	table    cql.Table
+	types    map[string]cql.Type // declared
+	columns  []column            // in the table's order
+	inputs   []string
+	required int      // inputs that a header must name, the first ones
+	where    *program // nil keeps every record
+	keys     int      // key columns
 }
 
 // origin says where a column's value comes from.
@@ -50,6 +51,10 @@ func (c *Compiled) Table() cql.Table { return c.table }
 // Inputs are the source fields that a reader must yield, in this order.
 func (c *Compiled) Inputs() []string { return c.inputs }
 
+// Required is how many of the inputs a file's header must name: the first ones. All of them, or under Strict those that
+// the primary key is made of.
+func (c *Compiled) Required() int { return c.required }
+
 // Strict says that every name in a file's header must be an input.
 func (c *Compiled) Strict() bool { return c.spec.Strict }
 
@@ -78,10 +83,7 @@ func (c *Compiled) Trigger() *Trigger { return c.spec.On }
 func (c *Compiled) Spec() *Spec { return c.spec }
 
 // Types are the user types that the spec declares, by name: what a target creates.
-func (c *Compiled) Types() map[string]cql.Type {
-	types, _ := resolveTypes(c.spec, nil)
-	return types
-}
+func (c *Compiled) Types() map[string]cql.Type { return c.types }
 
 // Lint reads and compiles a spec and returns the findings of both steps at once, in the order of the file. With any
 // finding there is no Compiled. udts are the user types of the keyspace, where it is known.
@@ -97,8 +99,8 @@ func Lint(file string, src []byte, udts map[string]cql.Type) (*Compiled, []Findi
 	return c, nil
 }
 
-// Compile makes a spec ready. With any finding there is no Compiled. A spec of which Parse had findings may be given,
-// to learn of all findings at once. udts are the user types that exist in the keyspace; those declared win.
+// Compile makes a spec ready. With any finding there is no Compiled. Nor is there one of a spec of which Parse had
+// findings: it may be given to learn of the others. udts are the user types that exist in the keyspace; those declared win.
 func Compile(s *Spec, udts map[string]cql.Type) (*Compiled, []Finding) {
 	c := &compiler{spec: s, inputs: map[string]int{}, badTypes: map[string]bool{}}
 	c.types, c.findings = resolveTypes(s, udts)
@@ -108,7 +110,7 @@ func Compile(s *Spec, udts map[string]cql.Type) (*Compiled, []Finding) {
 		}
 	}
 	out := c.compile()
-	if len(c.findings) > 0 {
+	if len(c.findings) > 0 || s.broken {
 		return nil, sortFindings(c.findings)
 	}
 	return out, nil
@@ -120,7 +122,6 @@ type compiler struct {
 	badTypes map[string]bool
 	inputs   map[string]int // by name
 	names    []string       // of inputs, in order
-	exprs    map[string]int // inputs that expressions read, by their name there
 	findings []Finding
 }
 
@@ -130,29 +131,36 @@ func (c *compiler) add(path, hint, format string, args ...any) {
 
 func (c *compiler) compile() *Compiled {
 	s := c.spec
-	out := &Compiled{spec: s, table: cql.Table{Keyspace: s.Table.Keyspace, Name: s.Table.Name}}
-	for _, i := range s.order() {
-		col, p := &s.Columns[i], join("columns", strconv.Itoa(i))
-		if col.Name == "" || col.Type == "" {
-			continue // said by Parse
-		}
-		role := s.role(col)
-		t := c.columnType(p, col, role)
-		out.table.Columns = append(out.table.Columns, cql.Column{Name: col.Name, Type: t, Role: role})
-		out.columns = append(out.columns, c.column(p, col, t))
-		if role <= cql.ClusteringKey {
-			out.columns[len(out.columns)-1].key = true
-			out.keys++
-		}
+	out := &Compiled{
+		spec: s, table: cql.Table{Keyspace: s.Table.Keyspace, Name: s.Table.Name}, types: map[string]cql.Type{},
 	}
-	if len(s.Table.PartitionKey) == 1 && len(out.columns) > 0 {
-		out.columns[0].alone = true
+	for _, t := range s.Table.Types {
+		out.types[t.Name] = c.types[t.Name]
+	}
+	for _, i := range s.order() {
+		c.addColumn(out, &s.Columns[i], join("columns", strconv.Itoa(i)))
 	}
 	if s.Where != "" {
-		out.where = c.program("where", "where", s.Where, -1)
+		out.where = c.program("where", "", s.Where, -1)
 	}
 	out.inputs = c.names
+	if !s.Strict {
+		out.required = len(out.inputs)
+	}
 	return out
+}
+
+func (c *compiler) addColumn(out *Compiled, spec *ColumnSpec, path string) {
+	role := c.spec.role(spec)
+	t := c.columnType(path, spec, role)
+	col := c.column(path, spec, t)
+	if col.key = role <= cql.ClusteringKey; col.key {
+		out.keys++
+		out.required = len(c.names)
+	}
+	col.alone = role == cql.PartitionKey && len(c.spec.Table.PartitionKey) == 1
+	out.columns = append(out.columns, col)
+	out.table.Columns = append(out.table.Columns, cql.Column{Name: spec.Name, Type: t, Role: role})
 }
 
 // order is the order of the table: keys as the key lists have them, then static, then regular columns. Names that the
@@ -193,6 +201,7 @@ func (s *Spec) role(col *ColumnSpec) cql.Role {
 func (c *compiler) column(p string, col *ColumnSpec, t cql.Type) column {
 	out := column{name: col.Name, typ: t, layout: c.layout(p, col, t)}
 	switch {
+	case col.Expr != "" && strings.TrimSpace(col.Expr) == "":
 	case col.Expr != "":
 		out.origin, out.program = fromExpr, c.program(p+".expr", col.Name, col.Expr, c.spec.column(col.Name))
 	case col.From == "$offset":

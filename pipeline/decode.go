@@ -17,11 +17,13 @@ type decoder struct {
 	findings []Finding
 	at       map[string]place // values
 	keys     map[string]place
+	bad      map[string]bool // values of the wrong kind, about which nothing else need be said
 	anchors  map[string]ast.Node
 }
 
 func newDecoder(file string) *decoder {
-	return &decoder{file: file, at: map[string]place{}, keys: map[string]place{}, anchors: map[string]ast.Node{}}
+	return &decoder{file: file, at: map[string]place{}, keys: map[string]place{}, bad: map[string]bool{},
+		anchors: map[string]ast.Node{}}
 }
 
 // setter stores the value at path.
@@ -36,9 +38,14 @@ func (d *decoder) parse(src []byte) *Spec {
 		d.syntax(err)
 		return nil
 	}
-	if len(f.Docs) != 1 || f.Docs[0].Body == nil {
+	if len(f.Docs) > 1 {
 		d.findings = []Finding{{d.file, 1, 1, fmt.Sprintf("%d YAML documents: expected one", len(f.Docs)),
 			"one file holds one pipeline"}}
+		return nil
+	}
+	if len(f.Docs) == 0 || f.Docs[0].Body == nil {
+		d.findings = []Finding{{d.file, 1, 1, "the file is empty: expected a pipeline",
+			"begin with name, source, table and columns"}}
 		return nil
 	}
 	body := f.Docs[0].Body
@@ -48,7 +55,7 @@ func (d *decoder) parse(src []byte) *Spec {
 	}
 	s := newSpec(d.file)
 	d.at[""] = place{1, 1}
-	s.at = d.at
+	s.at, s.bad = d.at, d.bad
 	d.spec(s, body)
 	return s
 }

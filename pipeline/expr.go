@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -66,13 +67,13 @@ func (c *compiler) program(path, column, source string, index int) *program {
 	}
 	g := &guard{survey: newSurvey()}
 	options := append(exprOptions(env), expr.Patch(&g.survey), expr.Patch(g))
-	if column == "" {
-		options = append(options, expr.AsBool())
-	}
 	p.vm, err = expr.Compile(source, options...)
 	if err = cmp.Or(g.err, err); err != nil {
 		c.exprFinding(path, err)
 		return nil
+	}
+	if kind := p.vm.Node().Type().Kind(); index < 0 && kind != reflect.Bool && kind != reflect.Interface {
+		c.add(path, "", "where gives a %s: expected true or false", kind)
 	}
 	return p
 }
@@ -95,7 +96,7 @@ func (c *compiler) exprInput(path, name string) (int, bool) {
 }
 
 func (c *compiler) exprFinding(path string, err error) {
-	message, hint := err.Error(), ""
+	message, hint := firstWords(err), ""
 	var fe *file.Error
 	if errors.As(err, &fe) {
 		message = fmt.Sprintf("%s (character %d of the expression)", fe.Message, fe.From+1)

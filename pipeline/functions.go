@@ -18,15 +18,15 @@ import (
 type function struct {
 	call    func(args ...any) (any, error)
 	types   []any // nil pointers to function types
-	context bool  // takes the record as its hidden argument
+	context bool  // the guard calls the function of this name with a dot instead, with the record as its argument
 }
 
 // functions replace what expr-lang offers where that depends on the clock, the machine's time zone, the machine's
 // architecture or the order of maps, or where it may take any amount of memory. Names with a dot cannot be written:
 // the guard puts them in.
 var functions = map[string]function{
-	"now":      {call: nowOf, types: []any{new(func() time.Time), new(func(any) time.Time)}, context: true},
-	"uuid":     {call: uuidOf, types: []any{new(func() string), new(func(any) string)}, context: true},
+	"now":      {call: nowOf, types: []any{new(func() time.Time)}, context: true},
+	"uuid":     {call: uuidOf, types: []any{new(func() string)}, context: true},
 	"date":     {call: dateOf, types: []any{new(func(...any) time.Time)}},
 	"timezone": {call: timezoneOf, types: []any{new(func(string) *time.Location)}},
 	"int":      {call: intOf, types: []any{new(func(any) int)}},
@@ -40,6 +40,8 @@ var functions = map[string]function{
 		new(func(string, string, string, int) string)}},
 	"join": {call: joinOf, types: []any{new(func(any) string), new(func(any, string) string)}},
 
+	"now.":      {call: nowOf, types: []any{new(func(any) time.Time)}},
+	"uuid.":     {call: uuidOf, types: []any{new(func(any) string)}},
 	"step.":     {call: stepOf, types: []any{new(func(any) bool)}},
 	"element.":  {call: elementOf, types: []any{new(func(any, any) any)}},
 	"get.":      {call: getOf, types: []any{new(func(any, any) any)}},
@@ -284,6 +286,6 @@ func typeName(v any) string {
 	case reflect.Func:
 		return "a function"
 	default:
-		return "a " + r.Kind().String()
+		return "the " + r.Kind().String() + " " + cut(fmt.Sprint(v))
 	}
 }

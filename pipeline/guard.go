@@ -70,6 +70,7 @@ func (g *guard) call(n *ast.CallNode) {
 		g.refuse(n, id.Value+"() takes no arguments")
 		return
 	}
+	n.Callee = &ast.IdentifierNode{Value: id.Value + "."}
 	n.Arguments = []ast.Node{&ast.IdentifierNode{Value: contextName}}
 }
 

@@ -13,7 +13,7 @@ import (
 
 // mapping reads a mapping with known keys and says which of the required ones are missing.
 func (d *decoder) mapping(path string, n ast.Node, known fields, required ...string) {
-	d.pairs(path, n, "a mapping", func(key, p string, value ast.Node) {
+	ok := d.pairs(path, n, "a mapping", func(key, p string, value ast.Node) {
 		set, ok := known[key]
 		if !ok {
 			at := d.keys[p]
@@ -24,18 +24,19 @@ func (d *decoder) mapping(path string, n ast.Node, known fields, required ...str
 		set(p, value)
 	})
 	for _, key := range required {
-		if _, ok := d.at[join(path, key)]; !ok {
+		if _, has := d.at[join(path, key)]; ok && !has {
 			d.add(path, n, "", "missing key %q%s", key, under(path))
 		}
 	}
 }
 
-// pairs calls fn with each key of a mapping, in its order, and notes where the value stands.
-func (d *decoder) pairs(path string, n ast.Node, expected string, fn func(key, path string, value ast.Node)) {
+// pairs calls fn with each key of a mapping, in its order, and notes where the value stands. It is false where n is no
+// mapping.
+func (d *decoder) pairs(path string, n ast.Node, expected string, fn func(key, path string, value ast.Node)) bool {
 	m, ok := d.resolve(n).(*ast.MappingNode)
 	if !ok {
 		d.wrongType(path, n, expected)
-		return
+		return false
 	}
 	seen := map[string]bool{}
 	for _, pair := range m.Values {
@@ -51,6 +52,7 @@ func (d *decoder) pairs(path string, n ast.Node, expected string, fn func(key, p
 		d.keys[p], d.at[p] = at, valuePlace(value, at)
 		fn(key, p, value)
 	}
+	return true
 }
 
 func (d *decoder) list(path string, n ast.Node, fn func(path string, n ast.Node)) {
@@ -130,8 +132,10 @@ func (d *decoder) integer(dst *int) setter {
 }
 
 func (d *decoder) wrongType(path string, n ast.Node, expected string) {
+	d.bad[path] = true
 	hint := ""
-	if _, scalar := n.(ast.ScalarNode); scalar && expected == "a string" {
+	_, null := n.(*ast.NullNode)
+	if _, scalar := n.(ast.ScalarNode); scalar && !null && expected == "a string" {
 		hint = fmt.Sprintf("write %q", n.GetToken().Value)
 	}
 	what := path

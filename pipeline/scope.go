@@ -185,7 +185,7 @@ func numbers(v any) (any, error) {
 // failed is the problem of an expression that gave no value.
 func (p *program) failed(words string) *contracts.Problem {
 	noun := "expr"
-	if p.column == "" {
+	if p.index < 0 {
 		noun = "where"
 	}
 	return &contracts.Problem{Rule: contracts.RuleExpr, Column: p.column,

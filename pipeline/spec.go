@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/penstock-io/penstock/contracts"
 )
@@ -21,8 +22,10 @@ type Spec struct {
 	On          *Trigger // nil: jobs come by command only
 	AllowUnsafe []string // hazards that the author accepts
 
-	file string           // where the spec came from, for findings
-	at   map[string]place // where each key's value stands, by path: columns.0.type
+	broken bool             // Parse had findings
+	file   string           // where the spec came from, for findings
+	bad    map[string]bool  // keys whose values are of the wrong kind
+	at     map[string]place // where each key's value stands, by path: columns.0.type
 }
 
 // TableSpec names the table and its primary key.
@@ -101,7 +104,9 @@ func Parse(file string, src []byte) (*Spec, []Finding) {
 	s.fillDefaults()
 	c := checker{spec: s}
 	c.check()
-	return s, sortFindings(append(d.findings, c.findings...))
+	findings := sortFindings(append(d.findings, c.findings...))
+	s.broken = len(findings) > 0
+	return s, findings
 }
 
 // newSpec holds the defaults that do not depend on other keys.
@@ -137,10 +142,10 @@ func (s *Spec) fillDefaults() {
 	}
 }
 
-// has says that the file holds a key, whatever its value.
+// has says that the file holds a key with a value of the right kind.
 func (s *Spec) has(path string) bool {
 	_, ok := s.at[path]
-	return ok
+	return ok && !s.bad[path]
 }
 
 // csv says that records have a CSV dialect.
@@ -163,7 +168,7 @@ func (s *Spec) columnNames() []string {
 	for i := range s.Columns {
 		names[i] = s.Columns[i].Name
 	}
-	return names
+	return slices.Compact(names)
 }
 
 // finding makes a finding at the value of a key, or at the nearest key around it that the file holds.

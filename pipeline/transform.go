@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"encoding/binary"
-	"fmt"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -182,7 +181,7 @@ func (col *column) appendField(out []byte, f contracts.Field) ([]byte, *contract
 // problem gives a value's problem its column and value.
 func (col *column) problem(p *cql.Problem, value []byte) *contracts.Problem {
 	return &contracts.Problem{Rule: p.Rule, Column: col.name, Value: cut(string(value[:min(len(value), maxValue+1)])),
-		Reason: fmt.Sprintf("%s: %s", col.typ, p.Reason)}
+		Reason: p.Reason}
 }
 
 // maxValue bounds the value that a problem repeats, in bytes.

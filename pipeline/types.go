@@ -94,6 +94,9 @@ func words(typ string) func(yield func(string) bool) {
 
 // columnType checks what a column's type allows: in the key, as a list, with a layout.
 func (c *compiler) columnType(path string, col *ColumnSpec, role cql.Role) cql.Type {
+	if col.Type == "" {
+		return cql.Type{} // said by Parse
+	}
 	for word := range words(col.Type) {
 		if c.badTypes[word] {
 			return cql.Type{} // said where that type is declared
@@ -101,7 +104,7 @@ func (c *compiler) columnType(path string, col *ColumnSpec, role cql.Role) cql.T
 	}
 	t, err := cql.ParseType(col.Type, c.types)
 	if err != nil {
-		c.add(path+".type", "user types are declared in table.types", "%v", err)
+		c.add(path+".type", typeHint(err), "%v", err)
 		return cql.Type{}
 	}
 	c.refuse(path, col, t, role)
@@ -113,6 +116,13 @@ func (c *compiler) columnType(path string, col *ColumnSpec, role cql.Role) cql.T
 			"column %q has an expr and a layout or zone, which read fields", col.Name)
 	}
 	return t
+}
+
+func typeHint(err error) string {
+	if strings.Contains(err.Error(), "unknown type") {
+		return "user types are declared in table.types"
+	}
+	return ""
 }
 
 // refuse says what cannot be replayed safely, or cannot be a key.
