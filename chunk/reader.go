@@ -7,6 +7,7 @@ import (
 
 	"github.com/penstock-io/penstock/chunk/csv"
 	"github.com/penstock-io/penstock/chunk/internal/lines"
+	"github.com/penstock-io/penstock/chunk/internal/window"
 	"github.com/penstock-io/penstock/chunk/ndjson"
 	"github.com/penstock-io/penstock/chunk/text"
 	"github.com/penstock-io/penstock/contracts"
@@ -108,6 +109,15 @@ func (r *partReader) BytesRead() int64 {
 
 func (r *partReader) Close() error { return r.stream.Close() }
 
+// buffer is the size of a part's reads: small for small objects, of which a chunk may hold thousands. Half of it stays
+// free when all has been read.
+func buffer(part contracts.Part) int {
+	if part.Compression == "" || part.Compression == none {
+		return int(min(window.Block, 2*(part.End-part.Start)+16))
+	}
+	return window.Block
+}
+
 // end is where records no longer belong to the part.
 func end(part contracts.Part) int64 {
 	if part.Whole {
@@ -123,12 +133,12 @@ func newCSV(src io.Reader, start int64, part contracts.Part, s Spec) (*csv.Reade
 	}
 	o := csv.Options{
 		Object: part.Object.Address(), Offset: start, End: end(part), State: csv.RecordStart, MaxRecord: s.MaxRecord,
-		Inputs: s.Inputs, Strict: s.Strict, Required: s.Required,
+		Inputs: s.Inputs, Strict: s.Strict, Required: s.Required, Buffer: buffer(part),
 	}
 	if part.Whole {
 		return d.NewReader(src, o), nil
 	}
-	if part.Binding == nil || int(part.State) >= csv.States {
+	if part.Binding == nil || !d.Reaches(part.State) {
 		return nil, contracts.At(contracts.KindInternal, o.Object, start, "part of a split CSV object has state %d and "+
 			"binding %v: expected those of its head and its scan", part.State, part.Binding)
 	}
@@ -144,6 +154,7 @@ func newLines(src io.Reader, start int64, part contracts.Part, s Spec) (interfac
 }, error) {
 	r := lines.New(src, lines.Options{
 		Object: part.Object.Address(), Offset: start, Align: start < part.Start, End: end(part), MaxRecord: s.MaxRecord,
+		Buffer: buffer(part),
 	})
 	switch s.Format.Name {
 	case "ndjson":

@@ -2,7 +2,6 @@ package chunk
 
 import (
 	"context"
-	"io"
 
 	"github.com/penstock-io/penstock/chunk/csv"
 	"github.com/penstock-io/penstock/contracts"
@@ -23,7 +22,7 @@ func ScanPart(ctx context.Context, o Opener, part contracts.Part, f contracts.Fo
 	end := min(part.End, part.Object.Size)
 	src := openRange(ctx, o, part.Object, part.Start, end)
 	defer src.Close() // read to its end, or broken
-	return d.Scan(io.LimitReader(src, end-part.Start), part.Start, end == part.Object.Size)
+	return d.Scan(src, part.Start, end-part.Start, end == part.Object.Size)
 }
 
 // Prefix is what the chunks before an offset of one object say: the automaton's state there, the records that start

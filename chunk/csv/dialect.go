@@ -7,6 +7,7 @@ package csv
 
 import (
 	"bytes"
+	"slices"
 
 	"github.com/penstock-io/penstock/contracts"
 )
@@ -35,8 +36,6 @@ const (
 	// InRecord is where a dialect without quoted line breaks may start in the midst of a record, to align itself at
 	// the first line break.
 	InRecord = unquoted
-	// States is how many states there are: 0 to States-1.
-	States = states
 	// Unknown is no state: what composing with an incomplete scan gives.
 	Unknown State = 255
 )
@@ -73,8 +72,9 @@ type Dialect struct {
 	doubled   bool
 	newlines  bool // a quoted value may hold line breaks
 
-	table [states][256]entry
-	eof   [states]entry
+	reached []State // ascending; the other states' rows are empty
+	table   [states][256]entry
+	eof     [states]entry
 }
 
 // New builds the automaton of f. A format that defines none is KindConfig.
@@ -133,54 +133,45 @@ func only(s string) int {
 	return int(s[0])
 }
 
-// tabulate asks step once for each state and class of bytes that the dialect tells apart.
+// tabulate asks step once for each state that the dialect reaches and each class of bytes that it tells apart.
 func (d *Dialect) tabulate() {
-	special := append([]byte{'\r', '\n'}, d.delimiter...)
-	for _, b := range []int{d.quote, d.escape, d.comment} {
-		if b >= 0 {
-			special = append(special, byte(b))
-		}
-	}
+	special := d.special()
 	ordinary := byte(0)
 	for bytes.IndexByte(special, ordinary) >= 0 {
 		ordinary++
 	}
-	for s := range d.table {
-		d.eof[s] = join(d.end(State(s)))
-		other := join(d.step(State(s), ordinary))
+	for todo := []State{RecordStart}; len(todo) > 0; todo = todo[1:] {
+		s := todo[0]
+		if slices.Contains(d.reached, s) {
+			continue
+		}
+		d.reached = append(d.reached, s)
+		d.eof[s] = join(d.end(s))
+		other := join(d.step(s, ordinary))
 		for b := range d.table[s] {
 			d.table[s][b] = other
 		}
+		todo = append(todo, other.state())
 		for _, b := range special {
-			d.table[s][b] = join(d.step(State(s), b))
+			d.table[s][b] = join(d.step(s, b))
+			todo = append(todo, d.table[s][b].state())
 		}
 	}
+	slices.Sort(d.reached)
+}
+
+// special lists the bytes that mean something somewhere.
+func (d *Dialect) special() []byte {
+	all := append([]byte{'\r', '\n'}, d.delimiter...)
+	for _, b := range []int{d.quote, d.escape, d.comment} {
+		if b >= 0 {
+			all = append(all, byte(b))
+		}
+	}
+	return all
 }
 
 func join(s State, a action) entry { return entry(a)<<8 | entry(s) }
 
-// reachable lists the states in which a chunk can begin, in ascending order.
-func (d *Dialect) reachable() []State {
-	var seen [states]bool
-	todo := []State{RecordStart}
-	for len(todo) > 0 {
-		s := todo[0]
-		todo = todo[1:]
-		if seen[s] {
-			continue
-		}
-		seen[s] = true
-		for _, e := range d.table[s] {
-			if !seen[e.state()] {
-				todo = append(todo, e.state())
-			}
-		}
-	}
-	var list []State
-	for s, ok := range seen {
-		if ok {
-			list = append(list, State(s))
-		}
-	}
-	return list
-}
+// Reaches says whether a chunk can begin in the state.
+func (d *Dialect) Reaches(s State) bool { return slices.Contains(d.reached, s) }

@@ -12,24 +12,22 @@ const (
 	scanBlock  = 128 << 10 // fits a core's second-level cache
 )
 
-// Scan runs the automaton over src from every state in which a chunk can begin: one outcome for each, in ascending
-// order of states. offset is that of src's first byte; last says that the object ends with src.
+// Scan runs the automaton over the next n bytes of src from every state in which a chunk can begin: one outcome for
+// each, in ascending order of states. offset is that of the first byte; last says that the object ends with them.
 //
 // It reads block by block and runs each block once per state that is still to be told apart: two for most files, one
 // outside quotes and one in them. The others' outcomes are composed from these.
-func (d *Dialect) Scan(src io.Reader, offset int64, last bool) ([]contracts.Outcome, error) {
+func (d *Dialect) Scan(src io.Reader, offset, n int64, last bool) ([]contracts.Outcome, error) {
 	outs := d.identity()
-	buf := make([]byte, scanBlock)
-	for size := firstBlock; ; size = scanBlock {
-		n, err := io.ReadFull(src, buf[:size])
-		d.advance(outs, buf[:n], offset)
-		offset += int64(n)
-		if err == io.EOF || err == io.ErrUnexpectedEOF {
-			break
-		}
-		if err != nil {
+	buf := make([]byte, min(scanBlock, n))
+	for size := int64(firstBlock); n > 0; size = scanBlock {
+		block := buf[:min(size, n)]
+		if _, err := io.ReadFull(src, block); err != nil {
 			return nil, err
 		}
+		d.advance(outs, block, offset)
+		offset += int64(len(block))
+		n -= int64(len(block))
 	}
 	if last {
 		for i, o := range outs {
@@ -42,7 +40,7 @@ func (d *Dialect) Scan(src io.Reader, offset int64, last bool) ([]contracts.Outc
 // identity is the transition function of no bytes.
 func (d *Dialect) identity() []contracts.Outcome {
 	var outs []contracts.Outcome
-	for _, s := range d.reachable() {
+	for _, s := range d.reached {
 		outs = append(outs, contracts.Outcome{Start: s, End: s, First: -1, Quote: -1})
 	}
 	return outs

@@ -92,9 +92,6 @@ func progress(s State) (seen int, closed bool) {
 
 // match is the longest beginning of the delimiter that ends with b, seen bytes of it being there already.
 func (d *Dialect) match(seen int, b byte) int {
-	if seen >= len(d.delimiter) {
-		return 0 // a state that this dialect does not reach
-	}
 	text := append(bytes.Clone(d.delimiter[:seen]), b)
 	for n := len(text); n > 0; n-- {
 		if bytes.HasSuffix(text, d.delimiter[:n]) {

@@ -20,6 +20,7 @@ type Reader struct {
 	lines  *lines.Reader
 	inputs []input
 	root   *node
+	s      scanner
 
 	fields  []contracts.Field
 	scratch []byte
@@ -71,7 +72,8 @@ func (r *Reader) Next() (*contracts.Record, error) {
 // scan finds the inputs in one line.
 func (r *Reader) scan(line []byte) *contracts.Problem {
 	r.root.reset()
-	s := scanner{b: line}
+	r.s = scanner{b: line}
+	s := &r.s
 	if s.space() != '{' {
 		s.fail("an object")
 	} else if s.value(r.root) {
