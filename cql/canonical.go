@@ -14,8 +14,8 @@ import (
 
 // AppendCanonical appends the one text form of a value in the native protocol's bytes: AppendText reads it back to the
 // same bytes. Timestamps are ISO 8601 in UTC with milliseconds, times have nine decimals, blobs are 0x and hex,
-// decimals keep their scale, durations are Cassandra's, collections, tuples, user types and vectors JSON. Bytes that are
-// none of the type's are an error (KindInput); dst is then returned as it was.
+// decimals keep their scale, durations are Cassandra's, collections, tuples, user types and vectors JSON. Bytes that
+// are none of the type's are an error (KindInput); dst is then returned as it was.
 func (t Type) AppendCanonical(dst, value []byte) ([]byte, error) {
 	out, ok := t.appendCanonical(dst, value)
 	if !ok {

@@ -124,7 +124,7 @@ func (t Type) appendJSONMember(dst, b []byte) (out, rest []byte, ok bool) {
 }
 
 func (t Type) appendJSONTuple(dst, v []byte) ([]byte, bool) {
-	ok := true
+	var ok bool
 	sep := byte('[')
 	for _, e := range t.Elems {
 		dst = append(dst, sep)
@@ -137,7 +137,7 @@ func (t Type) appendJSONTuple(dst, v []byte) ([]byte, bool) {
 }
 
 func (t Type) appendJSONUDT(dst, v []byte) ([]byte, bool) {
-	ok := true
+	var ok bool
 	dst = append(dst, '{')
 	for i, e := range t.Elems {
 		if i > 0 {

@@ -16,7 +16,7 @@ type Problem struct {
 
 func (p *Problem) Error() string { return p.Reason }
 
-// AppendText appends the native protocol's bytes of a value in its text form (docs/decisions, and Cassandra's
+// AppendText appends the native protocol's bytes of a value in its text form (that of Cassandra's
 // INSERT JSON); dst is returned as it was where there is a problem. Scalars are appended without an allocation.
 //
 //   - integers: an optional sign and digits; varint up to 4096 digits

@@ -168,7 +168,7 @@ func (t Type) appendVector(dst, elems []byte) ([]byte, *Problem) {
 	return dst, t.checkCount(i, t.Dim)
 }
 
-// appendCoordinate appends one element of a vector: bare where the element's type has a fixed length, else behind a vint.
+// appendCoordinate appends one element of a vector: bare where its type has a fixed length, else behind a vint.
 func (t Type) appendCoordinate(dst []byte, encode encoder) ([]byte, *Problem) {
 	if t.Elems[0].fixedLength() > 0 {
 		return encode(dst)

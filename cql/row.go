@@ -48,10 +48,10 @@ func (v Value) Null() bool { return v.Bytes == nil && !v.Unset }
 func NextValue(packed []byte) (v Value, rest []byte) {
 	n := int32(binary.BigEndian.Uint32(packed))
 	rest = packed[4:]
-	switch {
-	case n == unsetLength:
+	switch n {
+	case unsetLength:
 		return Value{Unset: true}, rest
-	case n == nullLength:
+	case nullLength:
 		return Value{}, rest
 	default:
 		return Value{Bytes: rest[:n:n]}, rest[n:]

@@ -113,8 +113,9 @@ func (t Type) appendUUID(dst, text []byte) ([]byte, *Problem) {
 	if len(text) != 36 || text[8] != '-' || text[13] != '-' || text[18] != '-' || text[23] != '-' {
 		return dst, mismatch(text, what, expected)
 	}
-	out, ok := dst, true
+	out := dst
 	for _, group := range [...][2]int{{0, 8}, {9, 13}, {14, 18}, {19, 23}, {24, 36}} {
+		var ok bool
 		if out, ok = appendHex(out, text[group[0]:group[1]]); !ok {
 			return dst, mismatch(text, what, expected)
 		}

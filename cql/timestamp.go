@@ -32,9 +32,9 @@ const (
 
 var layoutNames = []string{"iso", "epoch_s", "epoch_ms", "epoch_us", "epoch_ns", "rfc1123"}
 
-// ParseLayout reads a layout's name (iso, epoch_s, epoch_ms, epoch_us, epoch_ns, rfc1123; "" is iso) or a layout in Go's
-// notation, such as "02.01.2006 15:04", and the IANA name of the zone for texts that name none ("" is UTC). Errors are
-// KindConfig.
+// ParseLayout reads a layout's name (iso, epoch_s, epoch_ms, epoch_us, epoch_ns, rfc1123; "" is iso) or a layout in
+// Go's notation, such as "02.01.2006 15:04", and the IANA name of the zone for texts that name none ("" is UTC). Errors
+// are KindConfig.
 func ParseLayout(layout, zone string) (TimeLayout, error) {
 	l := TimeLayout{loc: time.UTC}
 	var err error
