@@ -35,7 +35,7 @@ race: setup build ## the packages that run concurrently, under the race detector
 
 .PHONY: bench
 bench: setup build ## all benchmarks
-	@$(WITH_SERVERS) env $(TEST) -run '^$$' -bench . -benchmem $(ARGS) ./...
+	@$(WITH_SERVERS) -long env $(TEST) -run '^$$' -bench . -benchmem $(ARGS) ./...
 
 .PHONY: cover
 cover: setup build ## statement coverage by function in bin/cover.txt, the total here

@@ -23,6 +23,7 @@ type CassandraOptions struct {
 	TLS        bool // clients must encrypt
 	ClientCert bool // clients must show a certificate; only with TLS
 	HeapMB     int  // 0 is 1024
+	Long       bool // for minutes of load: the JVM optimises to the end, which takes the start half as long again
 	Lossy      bool // acknowledge before the commit log is on disk: faster, and SIGKILL may lose the last 100 ms
 }
 
@@ -155,7 +156,8 @@ func (c cassandraSettings) command(java, jars string) *exec.Cmd {
 		heap = 1024
 	}
 	args := []string{
-		fmt.Sprintf("-Xms%dm", heap), fmt.Sprintf("-Xmx%dm", heap), "-XX:+UseSerialGC", "-Xss512k",
+		// Cassandra locks what heap there is at its start into memory.
+		"-Xms256m", fmt.Sprintf("-Xmx%dm", heap), "-XX:+UseSerialGC", "-Xss512k",
 		"-XX:+ExitOnOutOfMemoryError", "-XX:-UsePerfData", "-Xshare:auto",
 		"-Djdk.attach.allowAttachSelf=true", "-Djava.security.manager=allow", "-Djava.net.preferIPv4Stack=true",
 		"-Dcassandra.config=file://" + filepath.Join(c.Dir, "cassandra.yaml"),
@@ -165,6 +167,9 @@ func (c cassandraSettings) command(java, jars string) *exec.Cmd {
 		"-Dcassandra.skip_wait_for_gossip_to_settle=0",
 		"-Dcassandra.ring_delay_ms=100",
 		"-Dcassandra.superuser_setup_delay_ms=0",
+	}
+	if !c.Long {
+		args = append(args, "-XX:TieredStopAtLevel=1")
 	}
 	for _, module := range strings.Fields(javaExports) {
 		args = append(args, "--add-exports", module+"=ALL-UNNAMED")

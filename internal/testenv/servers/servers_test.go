@@ -18,7 +18,7 @@ func TestFailedStart(t *testing.T) {
 		timeout bool
 		want    []string
 	}{
-		"refused configuration": {"no_such_setting {", false, []string{"nats-server: ended before it was ready", "Parse error"}},
+		"refused configuration": {"no_such_setting {", false, []string{"ended before it was ready", "Parse error"}},
 		"no time":               {"", true, []string{"nats-server: not ready in time", "its log ends:"}},
 	}
 	for name, tt := range tests {

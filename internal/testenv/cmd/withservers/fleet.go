@@ -17,6 +17,7 @@ const startLimit = 5 * time.Minute
 // fleet are the running servers.
 type fleet struct {
 	log     io.Writer
+	long    bool // see servers.CassandraOptions
 	members []member
 }
 
@@ -34,7 +35,7 @@ func (f *fleet) start(signals <-chan os.Signal, wanted func(name string) bool) (
 	defer cancel()
 	members := make(chan member)
 	waiting := 0
-	for _, s := range sharedServers() {
+	for _, s := range f.servers() {
 		if wanted(s.name) {
 			waiting++
 			go func() { members <- f.startOne(ctx, s) }()
@@ -87,12 +88,12 @@ type sharedServer struct {
 	start func(ctx context.Context, dir string) (env []string, kill func(), err error)
 }
 
-func sharedServers() []sharedServer {
-	return []sharedServer{{"cassandra", startCassandra}, {"s3", startS3}, {"nats", startNATS}}
+func (f *fleet) servers() []sharedServer {
+	return []sharedServer{{"cassandra", f.startCassandra}, {"s3", startS3}, {"nats", startNATS}}
 }
 
-func startCassandra(ctx context.Context, dir string) ([]string, func(), error) {
-	s, err := servers.StartCassandra(ctx, dir, servers.CassandraOptions{HeapMB: 1536, Lossy: true})
+func (f *fleet) startCassandra(ctx context.Context, dir string) ([]string, func(), error) {
+	s, err := servers.StartCassandra(ctx, dir, servers.CassandraOptions{HeapMB: 1536, Lossy: true, Long: f.long})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -1,7 +1,7 @@
 // Command withservers starts the servers that tests share, runs a command with their addresses in its environment,
 // kills the servers and exits as the command did.
 //
-//	withservers [-cassandra=false] [-s3=false] [-nats=false] COMMAND [ARGUMENT…]
+//	withservers [-cassandra=false] [-s3=false] [-nats=false] [-long] COMMAND [ARGUMENT…]
 //
 // Without a command it prints the environment and keeps the servers until ctrl-C.
 package main
@@ -26,8 +26,10 @@ func main() {
 func run(args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("withservers", flag.ContinueOnError)
 	flags.SetOutput(stderr)
+	f := fleet{log: stderr}
+	flags.BoolVar(&f.long, "long", false, "for minutes of load: Cassandra starts slower and then runs faster")
 	wanted := map[string]*bool{}
-	for _, s := range sharedServers() {
+	for _, s := range f.servers() {
 		wanted[s.name] = flags.Bool(s.name, true, "start it")
 	}
 	if err := flags.Parse(args); err != nil {
@@ -35,7 +37,6 @@ func run(args []string, stdout, stderr io.Writer) int {
 	}
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
-	f := fleet{log: stderr}
 	env, err := f.start(signals, func(name string) bool { return *wanted[name] })
 	defer f.stop()
 	if err != nil {
