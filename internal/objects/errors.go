@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"syscall"
 
 	"github.com/minio/minio-go/v7"
@@ -91,6 +92,8 @@ func (s *S3) answer(r minio.ErrorResponse) (contracts.Kind, string) {
 		return contracts.KindMissing, "no such bucket at " + s.url + ": create it or correct the name"
 	case "NoSuchKey", "NoSuchVersion", "NoSuchUpload":
 		return contracts.KindMissing, "no such object"
+	case "AccessDenied", "AllAccessDisabled":
+		return s.status(http.StatusForbidden)
 	case "InvalidAccessKeyId":
 		return contracts.KindDenied, s.url + " does not know the access key: check PENSTOCK_S3_ACCESS_KEY"
 	case "SignatureDoesNotMatch":
@@ -108,6 +111,10 @@ func (s *S3) answer(r minio.ErrorResponse) (contracts.Kind, string) {
 		return contracts.KindChanged, "the source changed while it was uploaded: upload it again"
 	case "ConditionalRequestConflict", "OperationAborted", "SlowDown", "RequestTimeout":
 		return contracts.KindUnavailable, "the store is busy: try again"
+	}
+	if r.StatusCode == http.StatusBadRequest && strings.HasPrefix(r.Code, "400") { // no code: a HEAD, or no S3 server
+		return contracts.KindConfig, s.url + " refuses without a reason: check http:// or https:// in PENSTOCK_S3_URL, " +
+			"PENSTOCK_S3_REGION and the session token"
 	}
 	return s.status(r.StatusCode)
 }
