@@ -12,10 +12,6 @@ import (
 	"github.com/penstock-io/penstock/internal/table/sqlite"
 )
 
-func column(name string, k cql.Kind, r cql.Role) cql.Column {
-	return cql.Column{Name: name, Type: cql.Type{Kind: k}, Role: r}
-}
-
 // readings has ten columns, as the loads in docs do.
 var readings = cql.Table{Keyspace: "lab", Name: "readings", Columns: []cql.Column{
 	column("device", cql.Text, cql.PartitionKey),

@@ -21,6 +21,7 @@ type definition struct {
 	id       int64
 	name     string
 	keyspace string
+	text     string // as stored
 }
 
 // typeDefinition is a user type: its fields in order.
@@ -164,8 +165,8 @@ func recall(ctx context.Context, s *session, name string) (*definition, error) {
 }
 
 func decode(row []driver.Value) (*definition, error) {
-	d := &definition{id: row[0].(int64), name: row[1].(string), keyspace: row[2].(string)}
-	if err := json.Unmarshal([]byte(row[3].(string)), d); err != nil {
+	d := &definition{id: row[0].(int64), name: row[1].(string), keyspace: row[2].(string), text: row[3].(string)}
+	if err := json.Unmarshal([]byte(d.text), d); err != nil {
 		return nil, contracts.Errorf(contracts.KindConfig, "definition of table %s in _penstock_tables: %w", d.name, err)
 	}
 	if d.V > definitionVersion {

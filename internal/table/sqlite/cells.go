@@ -17,7 +17,7 @@ func (db *DB) Cells(ctx context.Context, t cql.Table) iter.Seq2[cql.CellRow, err
 	return func(yield func(cql.CellRow, error) bool) {
 		var p *plan
 		err := db.writing(ctx, "read table "+t.FullName(), func(s *session) (err error) {
-			p, err = db.prepareTable(ctx, s, t)
+			p, err = prepareTable(ctx, s, t)
 			return err
 		})
 		if err == nil {

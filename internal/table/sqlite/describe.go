@@ -141,7 +141,7 @@ func (db *DB) Describe(ctx context.Context, keyspace, table string) (cql.Table, 
 	case err != nil:
 		return cql.Table{}, nil, err
 	case f == nil:
-		return cql.Table{}, nil, db.missing(keyspace, table)
+		return cql.Table{}, nil, db.fail(missing(keyspace, table), "describe")
 	}
 	t := cql.Table{Keyspace: keyspace, Name: table}
 	for _, c := range f.columns {
@@ -150,7 +150,7 @@ func (db *DB) Describe(ctx context.Context, keyspace, table string) (cql.Table, 
 	return t, f.types, nil
 }
 
-func (db *DB) missing(keyspace, table string) error {
-	return contracts.Errorf(contracts.KindMissing, "sqlite %s: table %s does not exist: create it, or let the pipeline "+
-		"do so (table.create: true)", db.path, cql.Table{Keyspace: keyspace, Name: table}.FullName())
+func missing(keyspace, table string) error {
+	return contracts.Errorf(contracts.KindMissing, "table %s does not exist: create it, or let the pipeline do so "+
+		"(table.create: true)", cql.Table{Keyspace: keyspace, Name: table}.FullName())
 }

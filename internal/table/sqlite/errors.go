@@ -50,8 +50,11 @@ func refuses(err error) bool {
 // fail gives an error its kind, the file's path and what to do.
 func (db *DB) fail(err error, doing string) error {
 	var known *contracts.Error
-	if err == nil || errors.As(err, &known) {
-		return err
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &known):
+		return contracts.Errorf(known.Kind, "sqlite %s: %w", db.path, err)
 	}
 	kind, hint := classify(err)
 	if hint != "" {

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"database/sql/driver"
 	"slices"
 	"strings"
 
@@ -11,10 +12,12 @@ import (
 
 // plan says how a pipeline's rows meet a table's columns.
 type plan struct {
-	table   int64  // id in the side tables
-	name    string // quoted
-	rowid   string // quoted
-	alias   bool   // the sole key is the rowid
+	source  cql.Table // what the pipeline writes
+	known   string    // the definition that this plan was made from
+	table   int64     // id in the side tables
+	name    string    // quoted
+	rowid   string    // quoted
+	alias   bool      // the sole key is the rowid
 	slots   int
 	columns []target // keys, statics, then regular columns
 	keys    int      // of columns
@@ -35,8 +38,8 @@ func (p *plan) staticColumns() []target  { return p.columns[p.keys : p.keys+p.st
 func (p *plan) regularColumns() []target { return p.columns[p.keys+p.statics:] }
 
 // prepareTable checks t against the table and makes sure that each of its columns has a slot.
-func (db *DB) prepareTable(ctx context.Context, s *session, t cql.Table) (*plan, error) {
-	f, err := db.check(ctx, s, t)
+func prepareTable(ctx context.Context, s *session, t cql.Table) (*plan, error) {
+	f, err := check(ctx, s, t)
 	if err != nil {
 		return nil, err
 	}
@@ -47,7 +50,7 @@ func (db *DB) prepareTable(ctx context.Context, s *session, t cql.Table) (*plan,
 		if err := createSideTables(ctx, s); err != nil {
 			return err
 		}
-		if f, err = db.check(ctx, s, t); err != nil || f.complete(t) {
+		if f, err = check(ctx, s, t); err != nil || f.complete(t) {
 			return err
 		}
 		d := f.remembered
@@ -62,7 +65,7 @@ func (db *DB) prepareTable(ctx context.Context, s *session, t cql.Table) (*plan,
 		if err := remember(ctx, s, d); err != nil {
 			return err
 		}
-		f, err = db.check(ctx, s, t)
+		f, err = check(ctx, s, t)
 		return err
 	})
 	if err != nil {
@@ -79,13 +82,13 @@ func (f *found) complete(t cql.Table) bool {
 }
 
 // check finds the table and compares its columns with t's.
-func (db *DB) check(ctx context.Context, s *session, t cql.Table) (*found, error) {
+func check(ctx context.Context, s *session, t cql.Table) (*found, error) {
 	f, err := find(ctx, s, t.Keyspace, t.Name)
 	switch {
 	case err != nil:
 		return nil, err
 	case f == nil:
-		return nil, db.missing(t.Keyspace, t.Name)
+		return nil, missing(t.Keyspace, t.Name)
 	}
 	return f, f.matches(t)
 }
@@ -148,13 +151,34 @@ func (c column) takes(t cql.Type) bool {
 	}
 }
 
+// refresh returns a plan that knows the slots of now: another pipeline may have added some.
+func refresh(ctx context.Context, s *session, p *plan) (*plan, error) {
+	same := false
+	err := s.query(ctx, "SELECT definition FROM _penstock_tables WHERE id = ?", func(row []driver.Value) error {
+		same = row[0] == p.known
+		return nil
+	}, p.table)
+	if err != nil || same {
+		return p, err
+	}
+	f, err := check(ctx, s, p.source)
+	if contracts.KindOf(err) == contracts.KindMissing || err == nil && !f.complete(p.source) {
+		return nil, contracts.Errorf(contracts.KindConfig,
+			"table %s was dropped or made anew since this writer was opened: run the load again", p.source.FullName())
+	}
+	if err != nil {
+		return nil, err
+	}
+	return newPlan(f, p.source)
+}
+
 func newPlan(f *found, t cql.Table) (*plan, error) {
 	rowid, err := f.rowid()
 	if err != nil {
 		return nil, err
 	}
 	p := &plan{
-		table: f.remembered.id, name: quote(f.name), rowid: quote(rowid), alias: f.alias,
+		source: t, known: f.remembered.text, table: f.remembered.id, name: quote(f.name), rowid: quote(rowid), alias: f.alias,
 		slots: len(f.remembered.Columns), order: make([]int, len(t.Columns)),
 	}
 	for _, c := range f.columns {

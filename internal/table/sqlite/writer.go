@@ -27,7 +27,7 @@ func (db *DB) Writer(ctx context.Context, t cql.Table, o cql.WriteOptions) (*Wri
 	}
 	w := &Writer{db: db, name: t.FullName()}
 	err := db.writing(ctx, "open table "+w.name, func(s *session) (err error) {
-		w.plan, err = db.prepareTable(ctx, s, t)
+		w.plan, err = prepareTable(ctx, s, t)
 		return err
 	})
 	if err != nil {
@@ -49,8 +49,14 @@ func (w *Writer) Write(ctx context.Context, rows []cql.Row, _ time.Time) ([]cql.
 	err := w.db.writing(ctx, "write to table "+w.name, func(s *session) error {
 		for len(order) > 0 {
 			n := min(transactionRows, len(order))
-			part := &transaction{session: s, plan: w.plan, rows: rows, hopeful: hopeful}
-			if err := s.transaction(ctx, func() error { return part.write(ctx, order[:n]) }); err != nil {
+			part := &transaction{session: s, rows: rows, hopeful: hopeful}
+			err := s.transaction(ctx, func() (err error) {
+				if part.plan, err = refresh(background, s, w.plan); err != nil {
+					return err
+				}
+				return part.write(ctx, order[:n])
+			})
+			if err != nil {
 				return err
 			}
 			refused, order, hopeful = append(refused, part.refused...), order[n:], part.hopeful
