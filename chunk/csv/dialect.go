@@ -71,6 +71,8 @@ type Dialect struct {
 	comment   int // -1 for none
 	doubled   bool
 	newlines  bool // a quoted value may hold line breaks
+	empty     bool // an unquoted field without text is null
+	nulls     []string
 
 	reached []State // ascending; the other states' rows are empty
 	table   [states][256]entry
@@ -88,8 +90,28 @@ func New(f contracts.CSVFormat) (*Dialect, error) {
 		d.doubled = d.quote >= 0
 		d.escape = -1
 	}
+	for _, null := range f.Null {
+		if null == "" {
+			d.empty = true
+		} else {
+			d.nulls = append(d.nulls, null)
+		}
+	}
 	d.tabulate()
 	return d, nil
+}
+
+// isNull says whether an unquoted field is null.
+func (d *Dialect) isNull(b []byte) bool {
+	if len(b) == 0 {
+		return d.empty
+	}
+	for _, null := range d.nulls {
+		if string(b) == null {
+			return true
+		}
+	}
+	return false
 }
 
 func check(f contracts.CSVFormat) error {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"io"
-	"math"
 
 	"github.com/penstock-io/penstock/chunk/internal/lines"
 	"github.com/penstock-io/penstock/contracts"
@@ -45,7 +44,7 @@ func (r *Reader) readHead() (Head, error) {
 	if !r.d.format.Header {
 		return Head{DataOffset: r.win.Offset()}, nil
 	}
-	r.need = math.MaxInt
+	r.all = true
 	if err := r.headRecord("header"); err == io.EOF {
 		return Head{DataOffset: r.win.Offset()}, nil
 	} else if err != nil {
@@ -88,8 +87,8 @@ func (r *Reader) headRecord(what string) error {
 
 // names are the header's fields, which never are null.
 func (r *Reader) names() []string {
-	names := make([]string, len(r.spans))
-	for i, f := range r.spans {
+	names := make([]string, r.count)
+	for i, f := range r.spans[:r.count] {
 		b := r.rec.Raw[f.start:f.end]
 		switch {
 		case f.escaped:

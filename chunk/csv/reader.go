@@ -34,7 +34,7 @@ type Reader struct {
 	bind  contracts.Binding
 	head  bool // the head is still to be read
 	learn bool // the first record's width is still to be learnt
-	need  int  // fields of a record that are looked at
+	all   bool // all fields are looked at, not only those that spans has room for
 	err   error
 
 	at    int64 // offset of the record under way
@@ -72,10 +72,11 @@ func (d *Dialect) NewReader(src io.Reader, o Options) *Reader {
 
 // use makes b the binding from here on.
 func (r *Reader) use(b contracts.Binding) {
-	r.bind, r.need, r.spans = b, 0, nil
+	need := 0
 	for _, p := range b.Positions {
-		r.need = max(r.need, p+1)
+		need = max(need, p+1)
 	}
+	r.bind, r.all, r.spans = b, false, make([]span, need)
 }
 
 // Next yields the next record, valid until the next call; io.EOF at the end of the part. A quote that is never closed
@@ -138,9 +139,9 @@ func (r *Reader) seek() error {
 
 // parse reads one record from its first byte through the line break that ends it, noting where its fields are.
 func (r *Reader) parse() error {
-	w := r.win
+	w, back := r.win, len(r.d.delimiter)-1
 	w.Mark, r.at = w.Pos, w.Offset()
-	r.spans, r.count, r.bad, r.open, r.broke = r.spans[:0], 0, -1, -1, false
+	r.count, r.bad, r.broke, r.open = 0, -1, false, -1
 	var f span
 	s := RecordStart
 	for {
@@ -153,19 +154,25 @@ func (r *Reader) parse() error {
 			}
 			s = e.state()
 			row, stay = &r.d.table[s], entry(s)
-			a := e.action() &^ starts
-			if a == 0 {
-				continue
-			}
-			if a == ends {
-				r.field(f, i-mark-len(r.d.delimiter)+1)
+			switch a := e.action() &^ starts; a {
+			case 0:
+			case ends:
+				r.field(f, i-mark-back)
 				f = span{start: i + 1 - mark}
-				continue
-			}
-			w.Pos = i
-			if r.act(&f, a) {
-				w.Pos++
-				return nil
+			case opens:
+				f.start, f.quoted = i+1-mark, true
+				r.open = w.Base + int64(i)
+			case closes:
+				f.end = i - mark
+			case escapes:
+				f.escaped = true
+			default:
+				w.Pos = i
+				if r.odd(a); a&finishes != 0 {
+					r.done(f)
+					w.Pos++
+					return nil
+				}
 			}
 		}
 		w.Pos = len(buf)
@@ -177,37 +184,32 @@ func (r *Reader) parse() error {
 	}
 }
 
-// act does what a transition at the window's position means, and says whether the record is complete.
-func (r *Reader) act(f *span, a action) bool {
-	at := r.win.Pos - r.win.Mark
-	switch {
-	case a&opens != 0:
-		f.start, f.quoted, r.open = at+1, true, r.win.Offset()
-	case a&closes != 0:
-		f.end = at
-	case a&escapes != 0:
-		f.escaped = true
-	case a&(garbage|breaks) != 0 && r.bad < 0:
-		r.bad, r.broke = at, a&breaks != 0
-	}
-	if a&finishes == 0 {
-		return false
-	}
-	r.field(*f, at)
-	r.rec.Raw, r.rec.Length = r.win.Buf[r.win.Mark:r.win.Pos], r.win.Offset()-r.at
-	r.win.Mark, r.state = -1, RecordStart
-	return true
-}
-
 // field notes a field whose text ends at end; a quoted one's value ended at its closing quote.
 func (r *Reader) field(f span, end int) {
-	if r.count < r.need {
-		if !f.quoted {
-			f.end = end
-		}
+	if !f.quoted {
+		f.end = end
+	}
+	if r.count < len(r.spans) {
+		r.spans[r.count] = f
+	} else if r.all {
 		r.spans = append(r.spans, f)
 	}
 	r.count++
+}
+
+// odd notes the first byte that is out of order.
+func (r *Reader) odd(a action) {
+	if a&(garbage|breaks) != 0 && r.bad < 0 {
+		r.bad, r.broke = r.win.Pos-r.win.Mark, a&breaks != 0
+	}
+}
+
+// done ends the record and its last field before the window's position.
+func (r *Reader) done(f span) {
+	w := r.win
+	r.field(f, w.Pos-w.Mark)
+	r.rec.Raw, r.rec.Length = w.Buf[w.Mark:w.Pos], w.Offset()-r.at
+	w.Mark, r.state = -1, RecordStart
 }
 
 // atEOF ends the record under way with the object.
@@ -218,7 +220,8 @@ func (r *Reader) atEOF(s State, f span) error {
 			"found the end of the file, expected %q; close it, or set csv.quote if this byte is an ordinary one",
 			r.d.format.Quote)
 	}
-	r.act(&f, e.action())
+	r.odd(e.action())
+	r.done(f)
 	return nil
 }
 
@@ -244,7 +247,7 @@ func (r *Reader) finish() {
 
 // value is what a field says: a quoted one without its quotes, an unquoted one null where the dialect says so.
 func (r *Reader) value(f span) contracts.Field {
-	b := r.rec.Raw[f.start:f.end:f.end]
+	b := r.rec.Raw[f.start:f.end]
 	if f.quoted {
 		if f.escaped {
 			b = r.unescape(b)
@@ -254,10 +257,8 @@ func (r *Reader) value(f span) contracts.Field {
 	if r.d.format.Trim {
 		b = bytes.Trim(b, " \t")
 	}
-	for _, null := range r.d.format.Null {
-		if string(b) == null {
-			return contracts.Field{Kind: contracts.Null}
-		}
+	if r.d.isNull(b) {
+		return contracts.Field{Kind: contracts.Null}
 	}
 	return contracts.Field{Kind: contracts.Text, Bytes: b}
 }

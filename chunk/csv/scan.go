@@ -163,21 +163,27 @@ func (l *lane) start(at int) {
 
 // walk goes on byte by byte until a record has ended or a quote has opened.
 func (l *lane) walk() {
-	for i := l.pos; i < len(l.b); i++ {
-		e := l.d.table[l.state][l.b[i]]
-		if e == entry(l.state) {
+	s, b := l.state, l.b
+	row, stay := &l.d.table[s], entry(s)
+	for i := l.pos; i < len(b); i++ {
+		e := row[b[i]]
+		if e == stay {
 			continue
 		}
-		if e.action()&starts != 0 {
-			l.start(i)
+		s = e.state()
+		row, stay = &l.d.table[s], entry(s)
+		if a := e.action(); a&(starts|opens) != 0 {
+			if a&starts != 0 {
+				l.start(i)
+			}
+			if a&opens != 0 {
+				l.out.Quote = int64(i)
+			}
 		}
-		if e.action()&opens != 0 {
-			l.out.Quote = int64(i)
-		}
-		if l.state = e.state(); l.state == RecordStart || l.state == quoted {
-			l.pos = i + 1
+		if s == RecordStart || s == quoted {
+			l.state, l.pos = s, i+1
 			return
 		}
 	}
-	l.pos = len(l.b)
+	l.state, l.pos = s, len(b)
 }

@@ -1,0 +1,81 @@
+package csv
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/penstock-io/penstock/contracts"
+)
+
+func standard() contracts.CSVFormat {
+	return contracts.CSVFormat{Delimiter: ",", Quote: `"`, Escape: `"`, Null: []string{""}, QuotedNewlines: true}
+}
+
+func mustDialect(t testing.TB, f contracts.CSVFormat) *Dialect {
+	t.Helper()
+	d, err := New(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// table writes about size bytes of ten columns.
+func table(size int, quoted bool) []byte {
+	var b strings.Builder
+	for i := 0; b.Len() < size; i++ {
+		if quoted {
+			fmt.Fprintf(&b, `"device-%05d","2026-01-01T00:00:00.%03dZ","%d","on","a ""b"" c","%d.5","x","y","","end"`,
+				i%20000, i%1000, i, i%977)
+		} else {
+			fmt.Fprintf(&b, "device-%05d,2026-01-01T00:00:00.%03dZ,%d,on,some words here,%d.5,x,y,,end", i%20000, i%1000,
+				i, i%977)
+		}
+		b.WriteString("\n")
+	}
+	return []byte(b.String())
+}
+
+var benchmarks = []struct {
+	name string
+	data []byte
+}{{"plain", table(8<<20, false)}, {"quoted", table(8<<20, true)}}
+
+func BenchmarkReader(b *testing.B) {
+	d := mustDialect(b, standard())
+	bind := &contracts.Binding{Width: 10, Positions: []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}}
+	inputs := make([]string, 10)
+	for _, bm := range benchmarks {
+		b.Run(bm.name, func(b *testing.B) {
+			b.SetBytes(int64(len(bm.data)))
+			b.ReportAllocs()
+			for b.Loop() {
+				r := d.NewReader(bytes.NewReader(bm.data), Options{MaxRecord: 1 << 20, Binding: bind, Inputs: inputs})
+				for {
+					if _, err := r.Next(); err == io.EOF {
+						break
+					} else if err != nil {
+						b.Fatal(err)
+					}
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkScan(b *testing.B) {
+	d := mustDialect(b, standard())
+	for _, bm := range benchmarks {
+		b.Run(bm.name, func(b *testing.B) {
+			b.SetBytes(int64(len(bm.data)))
+			for b.Loop() {
+				if _, err := d.Scan(bytes.NewReader(bm.data), 0, int64(len(bm.data)), true); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
