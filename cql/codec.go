@@ -16,8 +16,9 @@ type Problem struct {
 
 func (p *Problem) Error() string { return p.Reason }
 
-// AppendText appends the native protocol's bytes of a value in its text form (that of Cassandra's
-// INSERT JSON); dst is returned as it was where there is a problem. Scalars are appended without an allocation.
+// AppendText appends the native protocol's bytes of a value in its text form (that of Cassandra's INSERT JSON); dst is
+// returned as it was where there is a problem. Scalars are appended without an allocation, but for IPv6 addresses and
+// for numbers of more than 18 digits.
 //
 //   - integers: an optional sign and digits; varint up to 4096 digits
 //   - float, double: digits, point, exponent; NaN, Infinity, -Infinity

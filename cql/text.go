@@ -128,6 +128,9 @@ func (t Type) appendUUID(dst, text []byte) ([]byte, *Problem) {
 }
 
 func appendInet(dst, text []byte) ([]byte, *Problem) {
+	if addr, ok := parseIPv4(text); ok {
+		return append(dst, addr[:]...), nil
+	}
 	addr, err := netip.ParseAddr(string(text))
 	if err != nil || addr.Zone() != "" {
 		return dst, mismatch(text, "an inet", "an IP address without a zone, such as 192.0.2.1 or 2001:db8::1")
@@ -138,4 +141,17 @@ func appendInet(dst, text []byte) ([]byte, *Problem) {
 	}
 	b := addr.As16()
 	return append(dst, b[:]...), nil
+}
+
+// parseIPv4 spares IPv4 addresses, of which logs are full, the string that netip wants.
+func parseIPv4(text []byte) (addr [4]byte, ok bool) {
+	for i := range addr {
+		part, rest, more := bytes.Cut(text, []byte("."))
+		value, _, _ := parseInt(part)
+		if !isDigits(part) || len(part) > 3 || value > 255 || len(part) > 1 && part[0] == '0' || more != (i < 3) {
+			return addr, false
+		}
+		addr[i], text = byte(value), rest
+	}
+	return addr, true
 }
