@@ -12,7 +12,8 @@ import (
 // meanwhile may or may not be in it.
 func (q *Queue) Queued(ctx context.Context, job contracts.JobID) (map[string]bool, error) {
 	queued := map[string]bool{}
-	err := q.chunks(ctx, "list the queued chunks of job "+string(job), func(ctx context.Context, s jetstream.Stream) error {
+	what := "list the queued chunks of job " + string(job)
+	err := q.chunks(ctx, what, func(ctx context.Context, s jetstream.Stream) error {
 		info, err := s.Info(ctx, jetstream.WithSubjectFilter(q.subjects.Chunks(job))) // reads all pages
 		if err != nil {
 			return err

@@ -4,6 +4,8 @@ import (
 	"context"
 	"testing"
 
+	"github.com/nats-io/nats.go/jetstream"
+
 	queuetest "github.com/penstock-io/penstock/internal/conformance/queue"
 	"github.com/penstock-io/penstock/internal/embedded/nats"
 	"github.com/penstock-io/penstock/internal/queue"
@@ -43,13 +45,27 @@ func connectTo(url string) queuetest.Connect {
 	}
 }
 
-func uniquePrefix(t *testing.T) string { return testenv.Name(t, "q") }
+// uniquePrefix makes a prefix whose streams go with the test: two of them reserve storage.
+func uniquePrefix(t *testing.T, url string) string {
+	prefix := testenv.Name(t, "q")
+	js := raw(t, url)
+	t.Cleanup(func() {
+		ctx := context.Background()
+		for name := range js.StreamNames(ctx, jetstream.WithStreamListSubject(prefix+".>")).Name() {
+			if err := js.DeleteStream(ctx, name); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	return prefix
+}
 
 func TestEmbedded(t *testing.T) {
 	t.Parallel()
+	url := embedded(t, nats.Config{Dir: t.TempDir()}).URL()
 	queuetest.Run(t, queuetest.Funcs{
-		Connect: connectTo(embedded(t, nats.Config{Dir: t.TempDir()}).URL()),
-		Prefix:  uniquePrefix,
+		Connect: connectTo(url),
+		Prefix:  func(t *testing.T) string { return uniquePrefix(t, url) },
 		Full:    queue.ErrFull,
 		Restartable: func(t *testing.T) (queuetest.Connect, func()) {
 			dir := t.TempDir()
@@ -64,9 +80,10 @@ func TestEmbedded(t *testing.T) {
 
 func TestRealServer(t *testing.T) {
 	t.Parallel()
+	url := testenv.NATS(t)
 	queuetest.Run(t, queuetest.Funcs{
-		Connect: connectTo(testenv.NATS(t)),
-		Prefix:  uniquePrefix,
+		Connect: connectTo(url),
+		Prefix:  func(t *testing.T) string { return uniquePrefix(t, url) },
 		Full:    queue.ErrFull,
 		Restartable: func(t *testing.T) (queuetest.Connect, func()) {
 			s := testenv.StartNATS(t, "")

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"net"
 	"net/http"
 	"strings"
 
@@ -68,7 +69,7 @@ func judge(err error) judgement {
 	case errors.Is(err, nats.ErrPermissionViolation):
 		return judgement{contracts.KindDenied, "grant the NATS user that subject"}
 	case errors.Is(err, jetstream.ErrNoStreamResponse):
-		return judgement{contracts.KindUnavailable, "no stream takes that subject: start a dispatcher, which makes the streams"}
+		return judgement{contracts.KindUnavailable, "no stream takes it: start a dispatcher, which makes the streams"}
 	case errors.Is(err, nats.ErrNoResponders), errors.Is(err, jetstream.ErrJetStreamNotEnabled):
 		return judgement{contracts.KindConfig, "JetStream is off: start nats-server with -js"}
 	case errors.Is(err, nats.ErrMaxPayload):
@@ -93,7 +94,7 @@ func judgeAPI(api *jetstream.APIError) judgement {
 	case codeMaxStreams, codeMaxConsumers:
 		return judgement{contracts.KindConfig, "raise the account's limits of streams and consumers"}
 	case codeStorageFull, codeInsufficient, codeMemoryFull:
-		return judgement{contracts.KindUnavailable, "give JetStream more storage (max_file_store) or free some"}
+		return judgement{contracts.KindUnavailable, "raise max_file_store or free disk: STATUS and DEAD reserve 1 GiB each"}
 	}
 	if api.Code >= http.StatusInternalServerError {
 		return judgement{contracts.KindUnavailable, ""}
@@ -122,7 +123,7 @@ func refusal(err error) *jetstream.APIError {
 }
 
 func (q *Queue) connectFault(err error) error {
-	var alert tls.AlertError
+	var alert *net.OpError
 	var untrusted *tls.CertificateVerificationError
 	var authority x509.UnknownAuthorityError
 	kind, hint := contracts.KindUnavailable, "is nats-server running there?"
@@ -130,7 +131,7 @@ func (q *Queue) connectFault(err error) error {
 	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrAuthExpired), errors.Is(err, nats.ErrAuthRevoked),
 		errors.Is(err, nats.ErrAccountAuthExpired):
 		kind, hint = contracts.KindDenied, "check the NATS user, token, creds or nkey"
-	case errors.As(err, &alert):
+	case errors.As(err, &alert) && alert.Op == "remote error": // how crypto/tls hands the peer's alert on
 		kind, hint = contracts.KindDenied, "the server refused TLS: check PENSTOCK_NATS_CERT and PENSTOCK_NATS_KEY"
 	case errors.As(err, &untrusted), errors.As(err, &authority):
 		kind, hint = contracts.KindConfig, "check the server's name and PENSTOCK_NATS_CA"
@@ -138,7 +139,6 @@ func (q *Queue) connectFault(err error) error {
 		kind, hint = contracts.KindConfig, "the server has no TLS: use a nats:// URL"
 	case errors.Is(err, nats.ErrNkeysNotSupported):
 		kind, hint = contracts.KindDenied, "the server asks for no nkey: it knows neither creds nor nkeys"
-	case errors.Is(err, nats.ErrNoServers):
 	}
 	return contracts.Errorf(kind, "connect to NATS at %s: %w: %s", q.addr, err, hint)
 }

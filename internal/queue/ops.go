@@ -37,7 +37,9 @@ func (q *Queue) enter(ctx context.Context, names string) (opCtx context.Context,
 }
 
 // do runs one bounded call as an op; what describes it in its error.
-func (q *Queue) do(ctx context.Context, what, names string, limit time.Duration, call func(context.Context) error) error {
+func (q *Queue) do(
+	ctx context.Context, what, names string, limit time.Duration, call func(context.Context) error,
+) error {
 	ctx, leave := q.enter(ctx, names)
 	defer leave()
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("no answer within %s: %w", limit, nats.ErrTimeout))

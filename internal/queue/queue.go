@@ -2,8 +2,8 @@
 // connection, the streams and durable consumers, publishing, pulling, and following events.
 //
 // Delivery is at least once: a message that is neither acknowledged nor kept alive with Progress comes again after
-// AckWait, to whoever pulls next. The holder of a message settles it exactly once, with Ack, Nak or Term, and only while
-// its lease runs: a late nak or term would hit the newer delivery.
+// AckWait, to whoever pulls next. The holder of a message settles it once, with Ack, Nak or Term, and only while its
+// lease runs: a late nak or term would hit the newer delivery.
 //
 // What must never happen: a credential in an error or a log; a message that waits in a client's buffer while its worker
 // is busy; a publish that returns nil before the server has stored the message.

@@ -76,7 +76,8 @@ func (q *Queue) streams() []jetstream.StreamConfig {
 	p := q.subjects.Prefix
 	chunks := queue(contracts.StreamChunks, q.cfg.MaxChunks, p+".chunks.>")
 	chunks.MaxMsgsPerSubject, chunks.DiscardNewPerSubject = 1, true
-	notices := queue(contracts.StreamNotifications, maxNotices, q.subjects.Notifications(), q.subjects.Notifications()+".>")
+	subject := q.subjects.Notifications()
+	notices := queue(contracts.StreamNotifications, maxNotices, subject, subject+".>")
 	notices.Discard = jetstream.DiscardOld // the S3 server must not block; a listing finds what was dropped
 	return []jetstream.StreamConfig{
 		queue(contracts.StreamJobs, maxJobs, p+".jobs.*"), chunks, notices,
@@ -183,7 +184,7 @@ func set[T comparable](field *T, value T) bool {
 	return changed
 }
 
-// consumer finds a durable consumer. It needs the permission to ask about that consumer only, which is all a worker has.
+// consumer finds a durable consumer. It asks the server about that consumer only: a worker may do no more.
 func (q *Queue) consumer(ctx context.Context, stream, name string) (c jetstream.Consumer, err error) {
 	stream = q.subjects.Stream(stream)
 	what := "find consumer " + name + " of stream " + stream

@@ -1,8 +1,8 @@
 // Package nats runs nats-server with JetStream inside this process: the server that users run, with its streams in a
 // folder, reachable by other processes.
 //
-// What must never happen: a server that outlives Close; a server that ends the process or takes its signals; anything on
-// stdout or stderr. Callers see to it that one folder has one server at a time: nats-server does not.
+// What must never happen: a server that outlives Close, ends the process or takes its signals; anything on stdout or
+// stderr. Callers see to it that one folder has one server at a time: nats-server does not.
 package nats
 
 import (
@@ -37,6 +37,9 @@ type Server struct {
 // Start returns once clients can connect. Errors are of kind config: the address is taken or cannot be read, or the
 // folder cannot be used.
 func Start(ctx context.Context, cfg Config) (*Server, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, contracts.Errorf(contracts.KindInterrupted, "start NATS: %w", err)
+	}
 	opts, err := options(cfg)
 	if err != nil {
 		return nil, err

@@ -1,0 +1,94 @@
+package queue
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/penstock-io/penstock/contracts"
+	"github.com/penstock-io/penstock/internal/embedded/nats"
+)
+
+func opened(t *testing.T) *Queue {
+	t.Helper()
+	s, err := nats.Start(t.Context(), nats.Config{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	q, err := Connect(t.Context(), Config{URL: s.URL()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(q.Close)
+	if err := q.Setup(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return q
+}
+
+func TestPullerSaysThatItsConsumerIsGone(t *testing.T) {
+	t.Parallel()
+	q := opened(t)
+	q.missing = 0
+	p, err := q.Chunks(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := q.js.DeleteStream(t.Context(), "CHUNKS"); err != nil {
+		t.Fatal(err)
+	}
+	_, err = p.Next(t.Context())
+	if contracts.KindOf(err) != contracts.KindMissing || !strings.Contains(err.Error(), "start a dispatcher") {
+		t.Fatalf("found %v, expected an error of kind missing", err)
+	}
+}
+
+func TestPullerGoesOnWithTheConsumerMadeAgain(t *testing.T) {
+	t.Parallel()
+	q := opened(t)
+	p, err := q.Chunks(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	came := make(chan error)
+	go func() {
+		_, err := p.Next(t.Context())
+		came <- err
+	}()
+	if err := q.js.DeleteConsumer(t.Context(), "CHUNKS", contracts.Consumer); err != nil {
+		t.Fatal(err)
+	}
+	if err := q.Setup(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := q.PublishChunk(t.Context(), contracts.ChunkWork{V: 1, Job: "job-1", Work: contracts.Load}); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-came; err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestQueuedReadsAllPages(t *testing.T) {
+	t.Parallel()
+	const n = 100_500 // one page holds 100,000
+	q := opened(t)
+	stall := jetstream.WithStallWait(time.Minute)
+	for i := range n {
+		if _, err := q.js.PublishAsync(q.subjects.Chunk("job-1", contracts.Load, i), nil, stall); err != nil {
+			t.Fatal(err)
+		}
+	}
+	select {
+	case <-q.js.PublishAsyncComplete():
+	case <-time.After(time.Minute):
+		t.Fatal("the server did not take the messages")
+	}
+	queued, err := q.Queued(t.Context(), "job-1")
+	if err != nil || len(queued) != n {
+		t.Fatalf("found %d subjects and %v, expected %d", len(queued), err, n)
+	}
+}
