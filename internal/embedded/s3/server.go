@@ -202,8 +202,9 @@ func (s *Server) Close() error {
 		return nil
 	}
 	defer running.Store(false)
-	err := errors.Join(s.api.ShutDown(), <-s.served, s.release())
-	if err != nil {
+	err := s.api.ShutDown()
+	<-s.served // only says that its listener was closed
+	if err = errors.Join(err, s.release()); err != nil {
 		return fmt.Errorf("close the embedded S3 server: %w", err)
 	}
 	return nil
