@@ -3,6 +3,7 @@ package dispatcher
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -47,6 +48,9 @@ func (r *runner) announce(ctx context.Context, report contracts.Report) error {
 	}
 	r.d.cfg.Log.Info("job ended", "job", r.id, "state", report.State, "read", report.Records.Read,
 		"written", report.Records.Written, "rejected", report.Records.Rejected)
+	// Whoever waits for the job may end this process now: it is worth a moment not to be told of an old job again.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
 	return r.d.store.Forget(ctx, r.id)
 }
 

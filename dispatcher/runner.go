@@ -88,40 +88,13 @@ func (r *runner) prepare(ctx context.Context) (err error) {
 		return err
 	}
 	r.heeds.Store(true)
-	if r.progress, err = r.catchUp(ctx); err != nil {
+	if r.progress, err = status.CatchUp(ctx, r.d.store, r.id, r.plan.Totals.Chunks); err != nil {
 		return err
 	}
 	r.window = newWindow(r)
 	t := r.plan.Totals
 	r.d.event(ctx, contracts.Event{Job: r.id, Pipeline: r.job.Pipeline, Kind: contracts.EventPlanned, Plan: &t})
 	return nil
-}
-
-// catchUp folds what the store knows: the last snapshot, and completions since.
-func (r *runner) catchUp(ctx context.Context) (*status.Progress, error) {
-	p := status.NewProgress(r.plan.Totals.Chunks)
-	snapshot, err := r.d.store.Progress(ctx, r.id)
-	if err == nil {
-		if p, err = status.Restore(snapshot, r.plan.Totals.Chunks); err != nil {
-			return nil, err
-		}
-	} else if contracts.KindOf(err) != contracts.KindMissing {
-		return nil, err
-	}
-	for chunk, err := range r.d.store.Ended(ctx, r.id) {
-		if err != nil {
-			return nil, err
-		}
-		if chunk >= p.Total || p.IsDone(chunk) {
-			continue
-		}
-		c, done, err := r.d.store.Completion(ctx, r.id, chunk)
-		if err != nil {
-			return nil, err
-		}
-		p.Apply(status.OutcomeOf(c, done))
-	}
-	return p, nil
 }
 
 // drive keeps the window full until every chunk has an outcome, the job is stopped, or ctx ends.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path"
 	"strings"
 
@@ -13,8 +12,8 @@ import (
 	"github.com/penstock-io/penstock/pipeline"
 )
 
-// applyFor makes a job's pipeline current: a file's, the table's own, or the one that was applied by that name.
-func (a *app) applyFor(
+// compileFor finds a job's pipeline: a file's, the table's own, or the one that was applied by that name.
+func (a *app) compileFor(
 	ctx context.Context, p *plant, f loadFlags, name string, sources []string,
 ) (*pipeline.Compiled, error) {
 	if f.table != "" {
@@ -22,11 +21,11 @@ func (a *app) applyFor(
 		if err != nil {
 			return nil, err
 		}
-		return p.apply(ctx, f.table, spec.Canonical())
+		return p.pipelines.compile(ctx, f.table, spec.Canonical())
 	}
-	source, err := os.ReadFile(name)
+	source, err := a.readFile(name)
 	if err == nil {
-		return p.apply(ctx, name, source)
+		return p.pipelines.compile(ctx, name, source)
 	}
 	if !errors.Is(err, fs.ErrNotExist) || contracts.CheckName("pipeline", name) != nil {
 		return nil, usageError(fmt.Errorf("pipeline: %w: expected a file, or the name of an applied pipeline", err))
@@ -38,17 +37,13 @@ func (a *app) applyFor(
 	return p.pipelines.Compiled(ctx, name, revision)
 }
 
-// apply checks a spec and makes it the current revision of its pipeline.
-func (p *plant) apply(ctx context.Context, file string, source []byte) (*pipeline.Compiled, error) {
-	c, err := p.pipelines.compile(ctx, file, source)
-	if err != nil {
-		return nil, err
-	}
+// apply stores a spec and makes it the current revision of its pipeline.
+func (p *plant) apply(ctx context.Context, c *pipeline.Compiled) error {
 	s := c.Spec()
 	if err := p.store.SavePipeline(ctx, s.Name, s.Revision(), s.Canonical()); err != nil {
-		return nil, err
+		return err
 	}
-	return c, p.store.SetCurrent(ctx, s.Name, s.Revision())
+	return p.store.SetCurrent(ctx, s.Name, s.Revision())
 }
 
 // tableSpec makes a spec of an existing table; the first source's name says the format.

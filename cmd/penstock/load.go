@@ -100,7 +100,10 @@ func (a *app) startRoles(ctx context.Context, p *plant, workers int) (stop func(
 // newJob applies the pipeline and makes a job of the sources; one that was interrupted and asks for the same is taken
 // up again.
 func (a *app) newJob(ctx context.Context, p *plant, f loadFlags, name string, sources []string) (contracts.Job, error) {
-	compiled, err := a.applyFor(ctx, p, f, name, sources)
+	compiled, err := a.compileFor(ctx, p, f, name, sources)
+	if err == nil {
+		err = p.apply(ctx, compiled)
+	}
 	if err != nil {
 		return contracts.Job{}, err
 	}
@@ -132,6 +135,9 @@ func (p *plant) interrupted(ctx context.Context, job contracts.Job) (contracts.J
 		old, err := p.store.Job(ctx, id)
 		if err != nil {
 			return "", err
+		}
+		if _, err := p.store.Report(ctx, id); contracts.KindOf(err) != contracts.KindMissing {
+			continue // over, and about to be taken off the list
 		}
 		want := job
 		want.ID = old.ID

@@ -174,5 +174,8 @@ func (a *app) printJSON(v any) error {
 
 // commands are all subcommands, in the order of docs/interface.md.
 func (a *app) commands() []*cobra.Command {
-	return []*cobra.Command{a.up(), a.load(), a.dispatcher(), a.worker()}
+	return []*cobra.Command{
+		a.demo(), a.up(), a.load(), a.applyCommand(), a.submit(), a.lint(), a.plan(), a.jobs(), a.status(), a.report(),
+		a.rejects(), a.cancel(), a.dispatcher(), a.worker(), a.doctor(), a.schema(), a.configCommand(), a.version(),
+	}
 }

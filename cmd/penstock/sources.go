@@ -42,6 +42,23 @@ func (p *plant) addresses(ctx context.Context, sources []string) ([]string, erro
 	return all, nil
 }
 
+// inPlace gives the addresses of sources that are only looked at.
+func inPlace(sources []string) ([]string, error) {
+	all := make([]string, len(sources))
+	for i, s := range sources {
+		all[i] = s
+		if strings.HasPrefix(s, "s3://") {
+			continue
+		}
+		local, err := localAddress(s)
+		if err != nil {
+			return nil, err
+		}
+		all[i] = local
+	}
+	return all, nil
+}
+
 // localAddress is a path's absolute form. A file or folder of that very name is meant by it, whatever wildcards it
 // holds; a folder ends in a slash.
 func localAddress(s string) (string, error) {

@@ -1,0 +1,41 @@
+package status
+
+import (
+	"context"
+
+	"github.com/penstock-io/penstock/contracts"
+	"github.com/penstock-io/penstock/state"
+)
+
+// CatchUp folds what the object store knows of a job of so many chunks: the last snapshot, and what is stored since.
+func CatchUp(ctx context.Context, store *state.Store, job contracts.JobID, total int) (*Progress, error) {
+	p, err := restore(ctx, store, job, total)
+	if err != nil {
+		return nil, err
+	}
+	for chunk, err := range store.Ended(ctx, job) {
+		if err != nil {
+			return nil, err
+		}
+		if chunk >= total || p.IsDone(chunk) {
+			continue
+		}
+		c, done, err := store.Completion(ctx, job, chunk)
+		if err != nil {
+			return nil, err
+		}
+		p.Apply(OutcomeOf(c, done))
+	}
+	return p, nil
+}
+
+func restore(ctx context.Context, store *state.Store, job contracts.JobID, total int) (*Progress, error) {
+	snapshot, err := store.Progress(ctx, job)
+	if contracts.KindOf(err) == contracts.KindMissing {
+		return NewProgress(total), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return Restore(snapshot, total)
+}
