@@ -100,7 +100,8 @@ func Lint(file string, src []byte, udts map[string]cql.Type) (*Compiled, []Findi
 }
 
 // Compile makes a spec ready. With any finding there is no Compiled. Nor is there one of a spec of which Parse had
-// findings: it may be given to learn of the others. udts are the user types that exist in the keyspace; those declared win.
+// findings: it may be given to learn of the others. udts are the user types that exist in the keyspace; those declared
+// win.
 func Compile(s *Spec, udts map[string]cql.Type) (*Compiled, []Finding) {
 	c := &compiler{spec: s, inputs: map[string]int{}, badTypes: map[string]bool{}}
 	c.types, c.findings = resolveTypes(s, udts)

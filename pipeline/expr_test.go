@@ -34,7 +34,8 @@ func TestExpressions(t *testing.T) {
 		{"boolean", "not x", field(contracts.Bool, "true"), "false"},
 		{"int", "x.a[1].b + len(x.c)", doc(`{"a": [0, {"b": 3}], "c": "xy"}`), "5"},
 		{"int", "x?.missing?.deep ?? 1", doc(`{}`), "1"},
-		{"set<text>", "map(x, string(#))", doc(`[2, 1, 2.5, {"b": [], "a": null}]`), `["1","2","2.5","{\"a\":null,\"b\":[]}"]`},
+		{"set<text>", "map(x, string(#))", doc(`[2, 1, 2.5, {"b": [], "a": null}]`),
+			`["1","2","2.5","{\"a\":null,\"b\":[]}"]`},
 		{"map<text, int>", "{'b': 1, 'a': x}", num("2"), `{"a":2,"b":1}`},
 		{"frozen<list<text>>", "split(x, ',')", txt("b,a"), `["b","a"]`},
 		{"varint", "x", num("123456789012345678901234567890"), "123456789012345678901234567890"},
@@ -80,39 +81,44 @@ func TestExpressionsThatFail(t *testing.T) {
 	cases := []struct {
 		typ, source string
 		x           contracts.Field
-		want        string // the beginning
+		want        string // the beginning; "expr: " stands for rule, column and source
 	}{
-		{"int", "int(x)", txt("a"), `expr v "": expr "int(x)": int of "a": expected a whole number of at most 64 bits`},
-		{"int", "int(x)", null, `expr v "": expr "int(x)": int of nil: expected a number or a string`},
-		{"bigint", "int(x)", num("1e300"), `expr v "": expr "int(x)": int of 1e+300: beyond 64 bits`},
-		{"bigint", "x + 1", num("9223372036854775807"), `expr v "": expr "x + 1": the result is beyond 64 bits`},
-		{"bigint", "int(x) - 1", num("-9223372036854775808"), `expr v "": expr "int(x) - 1": the result is beyond 64 bits`},
-		{"bigint", "x * x", num("4294967296"), `expr v "": expr "x * x": the result is beyond 64 bits`},
-		{"bigint", "sum([x, x])", num("9223372036854775807"), `expr v "": expr "sum([x, x])": the result is beyond 64 bits`},
-		{"int", "x * 2", txt("a"), `expr v "": expr "x * 2": invalid operation: string * int`},
-		{"int", "x.a.b", doc("{}"), `expr v "": expr "x.a.b": cannot fetch b from <nil>`},
-		{"int", "x[9]", doc("[1]"), `expr v "": expr "x[9]": index out of range: 9 (array length is 1)`},
+		{"int", "int(x)", txt("a"), `expr: int of "a": expected a whole number of at most 64 bits`},
+		{"int", "int(x)", null, `expr: int of nil: expected a number or a string`},
+		{"bigint", "int(x)", num("1e300"), `expr: int of 1e+300: beyond 64 bits`},
+		{"bigint", "x + 1", num("9223372036854775807"), `expr: the result is beyond 64 bits`},
+		{"bigint", "int(x) - 1", num("-9223372036854775808"), `expr: the result is beyond 64 bits`},
+		{"bigint", "x * x", num("4294967296"), `expr: the result is beyond 64 bits`},
+		{"bigint", "sum([x, x])", num("9223372036854775807"), `expr: the result is beyond 64 bits`},
+		{"int", "x * 2", txt("a"), `expr: invalid operation: string * int`},
+		{"int", "x.a.b", doc("{}"), `expr: cannot fetch b from <nil>`},
+		{"int", "x[9]", doc("[1]"), `expr: index out of range: 9 (array length is 1)`},
 		{"tinyint", "x + 1", num("127"), `range v "128": `},
 		{"int", "x", txt("a"), `type v "a": "a" is not of type int`},
 		{"text", "x", doc("[1]"), `type v "[1]": `},
 		{"text", "upper(x)", txt("\xe9"), `encoding v "\xe9": field "x" is not UTF-8`},
-		{"text", "string(now().Unix)", null, `expr v "": expr "string(now().Unix)": string of a function`},
-		{"text", "string(([now()][0])['Un' + 'ix'])", null, `expr v "": expr "string(([now()][0])['Un' + 'ix'])": a time has no elements`},
-		{"timestamp", "date(x, '02.01.2006', 'Local')", txt("01.01.2026"), `expr v "": expr "date(x, '02.01.2006', 'Local')": unknown time zone "Local"`},
-		{"int", "count(1..2000000, true)", null, `expr v "": expr "count(1..2000000, true)": memory budget exceeded`},
-		{"int", "count(x, count(x, # == 1) > 0)", doc("[" + strings.Repeat("0,", 1500) + "0]"), `expr v "": expr "count(x, count(x, # == 1) > 0)": more than 1000000 rounds`},
-		{"text", "replace(x, 'x', x)", txt(long), `expr v "": expr "replace(x, 'x', x)": the text is longer than 16 MiB`},
-		{"text", "let a = x + x + x + x; a + a + a + a + a", txt(long), `expr v "": expr "let a = x + x + x + x; a + a + a + a + a": the text is longer than 16 MiB`},
-		{"text", "join(map(1..20, x))", txt(long), `expr v "": expr "join(map(1..20, x))": the text is longer than 16 MiB`},
-		{"text", "repeat(x, 20)", txt(long), `expr v "": expr "repeat(x, 20)": the text is longer than 16 MiB`},
-		{"text", "x", doc("[1"), `expr v "": expr "x": field "x": not JSON: unexpected EOF`},
-		{"text", "x", num("1e999"), `expr v "": expr "x": field "x": the number 1e999 is beyond a double`},
+		{"text", "string(now().Unix)", null, `expr: string of a function`},
+		{"text", "string(([now()][0])['Un' + 'ix'])", null, `expr: a time has no elements`},
+		{"timestamp", "date(x, '02.01.2006', 'Local')", txt("01.01.2026"), `expr: unknown time zone "Local"`},
+		{"int", "count(1..2000000, true)", null, `expr: memory budget exceeded`},
+		{"int", "count(x, count(x, # == 1) > 0)", doc("[" + strings.Repeat("0,", 1500) + "0]"),
+			`expr: more than 1000000 rounds`},
+		{"text", "replace(x, 'x', x)", txt(long), `expr: the text is longer than 16 MiB`},
+		{"text", "let a = x + x + x + x; a + a + a + a + a", txt(long), `expr: the text is longer than 16 MiB`},
+		{"text", "join(map(1..20, x))", txt(long), `expr: the text is longer than 16 MiB`},
+		{"text", "repeat(x, 20)", txt(long), `expr: the text is longer than 16 MiB`},
+		{"text", "x", doc("[1"), `expr: field "x": not JSON: unexpected EOF`},
+		{"text", "x", num("1e999"), `expr: field "x": the number 1e999 is beyond a double`},
 	}
 	for _, c := range cases {
 		t.Run(c.typ+" "+c.source, func(t *testing.T) {
 			t.Parallel()
-			if got := exprOutcome(t, c.typ, c.source, c.x); !strings.HasPrefix(got, c.want) {
-				t.Errorf("got  %.300s\nwant %s", got, c.want)
+			want := c.want
+			if words, ok := strings.CutPrefix(want, "expr: "); ok {
+				want = fmt.Sprintf(`expr v "": expr %q: %s`, c.source, words)
+			}
+			if got := exprOutcome(t, c.typ, c.source, c.x); !strings.HasPrefix(got, want) {
+				t.Errorf("got  %.300s\nwant %s", got, want)
 			}
 		})
 	}
@@ -182,7 +188,8 @@ columns: [{name: id, type: text, from: 2}, {name: v, type: int, expr: "int(f0) +
 
 func TestUUIDNamesItsRecord(t *testing.T) {
 	t.Parallel()
-	c := mustCompile(t, spec("ndjson", "", `{name: u, type: uuid, expr: "uuid()"}`, `{name: w, type: text, expr: "uuid()"}`))
+	c := mustCompile(t, spec("ndjson", "",
+		`{name: u, type: uuid, expr: "uuid()"}`, `{name: w, type: text, expr: "uuid()"}`))
 	at := func(ctx ObjectContext, offset int64) []string {
 		_, row, _, p := c.Bind(ctx).Transform(record(offset, txt("a"), txt("b")), nil)
 		if p != nil {

@@ -43,6 +43,9 @@ func TestParseFillsDefaults(t *testing.T) {
 		change(&f)
 		return f
 	}
+	quoted := func(q string) contracts.CSVFormat {
+		return csv(func(f *contracts.CSVFormat) { f.Quote, f.Escape = q, q })
+	}
 	cases := map[string]struct {
 		source string
 		want   contracts.CSVFormat
@@ -50,8 +53,8 @@ func TestParseFillsDefaults(t *testing.T) {
 		"csv":              {"{format: csv}", csv(func(*contracts.CSVFormat) {})},
 		"tsv":              {"{format: tsv}", csv(func(f *contracts.CSVFormat) { f.Delimiter = "\t" })},
 		"tsv, delimited":   {"{format: tsv, csv: {delimiter: ','}}", csv(func(*contracts.CSVFormat) {})},
-		"escape is quote":  {`{format: csv, csv: {quote: "'"}}`, csv(func(f *contracts.CSVFormat) { f.Quote, f.Escape = "'", "'" })},
-		"no quotes":        {`{format: csv, csv: {quote: ""}}`, csv(func(f *contracts.CSVFormat) { f.Quote, f.Escape = "", "" })},
+		"escape is quote":  {`{format: csv, csv: {quote: "'"}}`, quoted("'")},
+		"no quotes":        {`{format: csv, csv: {quote: ""}}`, quoted("")},
 		"header absent":    {"{format: csv, csv: {trim: true}}", csv(func(f *contracts.CSVFormat) { f.Trim = true })},
 		"no null":          {"{format: csv, csv: {null: []}}", csv(func(f *contracts.CSVFormat) { f.Null = []string{} })},
 		"none for ndjson":  {"{format: ndjson}", contracts.CSVFormat{}},
@@ -129,7 +132,8 @@ columns:
   - {name: v, type: int, expr: 'int(x) + 1 < 3 ? 1 : "é"'}
 source:
   strict: false
-  csv: {escape: '"', header: true, quote: '"', null: [""], skip: 0, comment: "", delimiter: ",", trim: false, quoted_newlines: true}
+  csv: {escape: '"', header: true, quote: '"', null: [""], skip: 0, comment: "", delimiter: ",",
+    trim: false, quoted_newlines: true}
   format: csv
   compression: auto
 name: small
@@ -138,7 +142,8 @@ name: small
 const terse = `
 name: small
 source: {format: csv}
-table: {keyspace: lab, name: small, partition_key: [id], clustering_key: [v], create: true, types: {a: {x: int}, b: {z: int, a: text}}}
+table: {keyspace: lab, name: small, partition_key: [id], clustering_key: [v], create: true,
+  types: {a: {x: int}, b: {z: int, a: text}}}
 columns: [{name: id, type: text}, {name: v, type: int, expr: "int(x) + 1 < 3 ? 1 : \"é\""}]
 rejects: {max: "1.5%"}
 on: {bucket: landing, prefix: in/}
@@ -152,7 +157,8 @@ func TestRevisionKnowsNoSpelling(t *testing.T) {
 	}
 	for change, with := range map[string]string{
 		"name: small, p": "name: large, p", "x: int": "x: text", "z: int, a: text": "a: text, z: int", "+ 1": "+ 2",
-		"1.5%": "1.6%", "in/": "out/", "{format: csv}": "{format: csv, csv: {header: true, trim: true}}", "create: true": "create: false",
+		"1.5%": "1.6%", "in/": "out/", "{format: csv}": "{format: csv, csv: {header: true, trim: true}}",
+		"create: true":              "create: false",
 		"[{name: id, type: text}, ": "[{name: id, type: text, from: x}, ",
 	} {
 		changed := strings.Replace(terse, change, with, 1)
@@ -165,10 +171,12 @@ func TestRevisionKnowsNoSpelling(t *testing.T) {
 func TestCanonicalReadsBack(t *testing.T) {
 	t.Parallel()
 	for _, src := range []string{small, verbose, terse,
-		strings.Replace(small, "{format: csv}", `{format: tsv, strict: true, csv: {quote: "'", escape: '\', null: [], comment: "#", skip: 2}}`, 1),
+		strings.Replace(small, "{format: csv}",
+			`{format: tsv, strict: true, csv: {quote: "'", escape: '\', null: [], comment: "#", skip: 2}}`, 1),
 		strings.Replace(small, "{format: csv}", `{format: text, text: {pattern: '(?P<id>\S+)	(?P<v>[^"\\]+)'}}`, 1),
 		strings.Replace(small, "{format: csv}", `{format: text, text: {fields: [id, v]}}`, 1) +
-			"nulls: delete\nallow_unsafe: [unfrozen_list, unfrozen_list]\nwhere: 'id != \"\U0001F600<&>\"'\nwrite: {ttl: 5, consistency: ONE}",
+			"nulls: delete\nallow_unsafe: [unfrozen_list, unfrozen_list]\n" +
+			"where: 'id != \"\U0001F600<&>\"'\nwrite: {ttl: 5, consistency: ONE}",
 	} {
 		s := mustParse(t, src)
 		again := mustParse(t, string(s.Canonical()))
