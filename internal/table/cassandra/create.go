@@ -88,7 +88,11 @@ func (db *DB) alter(ctx context.Context, op, statement string) error {
 		if err := s.Query(statement).WithContext(ctx).Exec(); err != nil {
 			return err
 		}
-		return s.AwaitSchemaAgreement(ctx)
+		if err := s.AwaitSchemaAgreement(ctx); err != nil && ctx.Err() == nil {
+			return contracts.Errorf(contracts.KindUnavailable, "%s: the nodes do not agree on the schema after %v: %w: "+
+				"is one of them down?", op, schemaAgreement, err)
+		}
+		return ctx.Err()
 	})
 }
 

@@ -71,14 +71,14 @@ func (d *dialer) DialHost(ctx context.Context, host *gocql.HostInfo) (*gocql.Dia
 	}
 	d.adopt(conn)
 	if d.tls == nil {
-		return &gocql.DialedHost{Conn: &frameConn{Conn: conn}, DisableCoalesce: true}, nil
+		return &gocql.DialedHost{Conn: newFrameConn(conn), DisableCoalesce: true}, nil
 	}
 	secure := tls.Client(conn, d.tlsFor(host))
 	if err := secure.HandshakeContext(ctx); err != nil {
 		_ = conn.Close()
 		return nil, err
 	}
-	return &gocql.DialedHost{Conn: &frameConn{Conn: secure}, DisableCoalesce: true}, nil
+	return &gocql.DialedHost{Conn: newFrameConn(secure), DisableCoalesce: true}, nil
 }
 
 // tlsFor accepts a certificate that the CA signed for the node's address or for a contact point's name: nodes that the

@@ -101,7 +101,7 @@ func unreachable(c *gocql.ClusterConfig, failed []gocql.ObservedConnect, err err
 	}
 	if len(failed) == 0 {
 		return contracts.Errorf(contracts.KindUnavailable, "no cassandra host reachable at %s: %w: "+
-			"is the name right, and is the cluster up?", points, err)
+			"are these names right, are they in the local data centre, and is the cluster up?", points, err)
 	}
 	last := failed[len(failed)-1]
 	return contracts.Errorf(contracts.KindUnavailable, "no cassandra host reachable at %s: %w: %s",

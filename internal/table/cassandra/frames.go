@@ -1,6 +1,7 @@
 package cassandra
 
 import (
+	"bufio"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -29,9 +30,14 @@ var errFrame = errors.New("cassandra sent a malformed result frame")
 // types it wants nothing but bytes. The rewriting keeps every length: the member types become the opaque type's name.
 type frameConn struct {
 	net.Conn
-	pending []byte // read, and ready for the driver
-	buf     []byte // backs pending
-	body    int    // bytes of a frame's body to pass on as they are
+	in      *bufio.Reader // Conn, so that a small answer costs one read
+	pending []byte        // read, and ready for the driver
+	buf     []byte        // backs pending
+	body    int           // bytes of a frame's body to pass on as they are
+}
+
+func newFrameConn(conn net.Conn) *frameConn {
+	return &frameConn{Conn: conn, in: bufio.NewReader(conn)}
 }
 
 // Read hands over frames. Results are read whole first; the page size bounds them.
@@ -46,7 +52,7 @@ func (c *frameConn) Read(p []byte) (int, error) {
 		c.pending = c.pending[n:]
 		return n, nil
 	}
-	n, err := c.Conn.Read(p[:min(len(p), c.body)])
+	n, err := c.in.Read(p[:min(len(p), c.body)])
 	c.body -= n
 	return n, err
 }
@@ -57,7 +63,7 @@ func (c *frameConn) next() error {
 		c.buf = nil
 	}
 	c.buf = append(c.buf[:0], make([]byte, headerSize)...)
-	if n, err := io.ReadFull(c.Conn, c.buf); err != nil {
+	if n, err := io.ReadFull(c.in, c.buf); err != nil {
 		if n == 0 {
 			return err
 		}
@@ -73,7 +79,7 @@ func (c *frameConn) next() error {
 		return errFrame
 	}
 	c.buf = append(c.buf, make([]byte, size)...)
-	if _, err := io.ReadFull(c.Conn, c.buf[headerSize:]); err != nil {
+	if _, err := io.ReadFull(c.in, c.buf[headerSize:]); err != nil {
 		return err
 	}
 	c.pending = c.buf

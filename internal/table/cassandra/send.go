@@ -30,6 +30,44 @@ type call struct {
 	refusals []cql.Refusal
 }
 
+// sendAll sends every batch of the call, as many at once as the limiter lets, and waits for them. The first error ends
+// it through fail. A sender goes on to the next batch when there is one, since growing a stack for each would cost more
+// than the rest of what we do.
+func (c *call) sendAll(ctx context.Context, fail context.CancelCauseFunc) {
+	var senders sync.WaitGroup
+	defer senders.Wait()
+	work := make(chan []entry)
+	defer close(work)
+	started := 0
+	for batch := range c.w.batches(c.rows) {
+		if c.w.limit.acquire(ctx) != nil {
+			return
+		}
+		select {
+		case work <- batch:
+			continue
+		default:
+		}
+		if started < maxInFlight {
+			started++
+			senders.Go(func() {
+				for next := range work {
+					c.sendOne(ctx, next, fail)
+				}
+			})
+		}
+		work <- batch
+	}
+}
+
+// sendOne sends a batch whose slot is taken, and gives the slot back.
+func (c *call) sendOne(ctx context.Context, batch []entry, fail context.CancelCauseFunc) {
+	defer c.w.limit.release()
+	if err := c.send(ctx, batch); err != nil {
+		fail(err)
+	}
+}
+
 // send writes a batch until it is acknowledged. What the database refuses for good is halved until the refused row is
 // alone.
 func (c *call) send(ctx context.Context, batch []entry) error {

@@ -13,6 +13,7 @@ import (
 	"math/big"
 	"net"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -62,7 +63,7 @@ func TestOpenErrors(t *testing.T) {
 		{"no host", nil, contracts.KindConfig, []string{"cassandra://host"}},
 		{"nothing listens", []string{addr}, contracts.KindUnavailable, []string{addr, "refused", "is the cluster up"}},
 		{"name that does not resolve", []string{"nowhere.invalid"}, contracts.KindUnavailable,
-			[]string{"nowhere.invalid:9042", "is the name right"}},
+			[]string{"nowhere.invalid:9042", "are these names right"}},
 		{"several", []string{addr, "nowhere.invalid"}, contracts.KindUnavailable,
 			[]string{"none of the contact points", addr, "nowhere.invalid"}},
 	} {
@@ -110,69 +111,67 @@ func TestWrongDataCentre(t *testing.T) {
 
 func TestLimiterAdapts(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		l := newLimiter()
-		for range startInFlight {
-			l.succeeded(time.Millisecond)
-		}
-		if l.limit != startInFlight+1 {
-			t.Errorf("limit %d after a round of quick answers, expected %d", l.limit, startInFlight+1)
-		}
-		for range 10_000 {
-			l.succeeded(2 * slowBatch)
-		}
-		if l.limit != startInFlight+1 {
-			t.Errorf("limit %d after slow answers, expected %d", l.limit, startInFlight+1)
-		}
-		began := time.Now()
-		time.Sleep(time.Millisecond)
-		for range startInFlight {
-			l.overloaded(began) // all of one round
-		}
-		if l.limit != (startInFlight+1)/2 {
-			t.Errorf("limit %d after a round of timeouts, expected half", l.limit)
-		}
-		for range 10 {
-			time.Sleep(time.Second)
-			l.overloaded(time.Now())
-		}
-		if l.limit != 1 {
-			t.Errorf("limit %d, expected never less than 1", l.limit)
-		}
-		for range 100_000 {
-			l.succeeded(time.Millisecond)
-		}
-		if l.limit != maxInFlight {
-			t.Errorf("limit %d, expected never more than %d", l.limit, maxInFlight)
-		}
-	})
+	l := newLimiter()
+	for range startInFlight {
+		l.succeeded(time.Millisecond)
+	}
+	if l.limit != startInFlight+1 {
+		t.Errorf("limit %d after a round of quick answers, expected %d", l.limit, startInFlight+1)
+	}
+	for range 10_000 {
+		l.succeeded(2 * slowBatch)
+	}
+	if l.limit != startInFlight+1 {
+		t.Errorf("limit %d after slow answers, expected %d", l.limit, startInFlight+1)
+	}
+	before, after := time.Now().Add(-time.Second), time.Now().Add(time.Hour)
+	for range startInFlight {
+		l.overloaded(before) // all of one round
+	}
+	if l.limit != (startInFlight+1)/2 {
+		t.Errorf("limit %d after a round of timeouts, expected half", l.limit)
+	}
+	for range 10 {
+		l.overloaded(after)
+	}
+	if l.limit != 1 {
+		t.Errorf("limit %d, expected never less than 1", l.limit)
+	}
+	for range 100_000 {
+		l.succeeded(time.Millisecond)
+	}
+	if l.limit != maxInFlight {
+		t.Errorf("limit %d, expected never more than %d", l.limit, maxInFlight)
+	}
 }
 
 func TestLimiterHoldsItsBound(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		l, most := newLimiter(), 0
-		for range 200 {
-			go func() {
+		l, held := newLimiter(), make(chan struct{})
+		var wg sync.WaitGroup
+		for range 10 * startInFlight {
+			wg.Go(func() {
 				if err := l.acquire(t.Context()); err != nil {
 					t.Error(err)
 				}
-				l.mu.Lock()
-				most = max(most, l.inFlight)
-				l.mu.Unlock()
-				time.Sleep(time.Second)
+				<-held
 				l.release()
-			}()
+			})
 		}
-		time.Sleep(time.Minute)
-		if most != startInFlight || l.inFlight != 0 {
-			t.Errorf("at most %d in flight and %d left, expected %d and 0", most, l.inFlight, startInFlight)
+		synctest.Wait()
+		if l.inFlight != startInFlight {
+			t.Errorf("%d in flight, expected %d", l.inFlight, startInFlight)
 		}
-		l.inFlight = l.limit
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		if l.acquire(ctx) == nil {
 			t.Error("a slot beyond the bound")
+		}
+		close(held)
+		wg.Wait()
+		if l.inFlight != 0 {
+			t.Errorf("%d in flight at the end", l.inFlight)
 		}
 	})
 }
@@ -210,7 +209,7 @@ func TestBatchesHoldEachRowOnceWithinBounds(t *testing.T) {
 func TestTuplesAreOpaque(t *testing.T) {
 	t.Parallel()
 	before, after := preparedFrame(false), preparedFrame(true)
-	conn := &frameConn{Conn: pipe{r: bytes.NewReader(before)}}
+	conn := newFrameConn(pipe{r: bytes.NewReader(before)})
 	got, err := io.ReadAll(conn)
 	if err != nil || !bytes.Equal(got, after) {
 		t.Errorf("%v\n%q, expected\n%q", err, got, after)
@@ -218,7 +217,7 @@ func TestTuplesAreOpaque(t *testing.T) {
 	for n := headerSize + 4; n < len(before); n++ { // cut anywhere: an error, never a panic
 		short := bytes.Clone(before[:n])
 		binary.BigEndian.PutUint32(short[5:], uint32(n-headerSize))
-		_, _ = io.ReadAll(&frameConn{Conn: pipe{r: bytes.NewReader(short)}})
+		_, _ = io.ReadAll(newFrameConn(pipe{r: bytes.NewReader(short)}))
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"context"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/gocql/gocql"
@@ -83,19 +82,7 @@ func (w *Writer) Write(ctx context.Context, rows []cql.Row, baseTime time.Time) 
 	defer cancel(nil)
 	c := &call{w: w, rows: rows, expires: baseTime.Add(time.Duration(w.ttl) * time.Second)}
 	c.progress.Store(time.Now().UnixNano())
-	var wg sync.WaitGroup
-	for batch := range w.batches(rows) {
-		if w.limit.acquire(inner) != nil {
-			break
-		}
-		wg.Go(func() {
-			defer w.limit.release()
-			if err := c.send(inner, batch); err != nil {
-				cancel(err)
-			}
-		})
-	}
-	wg.Wait()
+	c.sendAll(inner, cancel)
 	if inner.Err() != nil {
 		return nil, explain(ctx, "write to "+w.table.FullName(), context.Cause(inner))
 	}
