@@ -3,6 +3,8 @@ package contracts
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
+	"slices"
 
 	"github.com/vmihailenco/msgpack/v5"
 )
@@ -56,4 +58,26 @@ func decode(data []byte, v any) error {
 func isJSON(data []byte) bool {
 	b := bytes.TrimLeft(data, " \t\r\n")
 	return len(b) > 0 && b[0] == '{'
+}
+
+// RuleCounts are rejects by rule.
+type RuleCounts map[Rule]int64
+
+// EncodeMsgpack writes the rules in order, so that equal counts have equal bytes, as in JSON.
+func (c RuleCounts) EncodeMsgpack(enc *msgpack.Encoder) error {
+	if c == nil {
+		return enc.EncodeNil()
+	}
+	if err := enc.EncodeMapLen(len(c)); err != nil {
+		return err
+	}
+	for _, rule := range slices.Sorted(maps.Keys(c)) {
+		if err := enc.EncodeString(string(rule)); err != nil {
+			return err
+		}
+		if err := enc.EncodeInt(c[rule]); err != nil {
+			return err
+		}
+	}
+	return nil
 }

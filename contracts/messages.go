@@ -109,17 +109,17 @@ type PartResult struct {
 
 // Completion says what became of a chunk. The first one stored is canonical. A chunk with a failed part is dead.
 type Completion struct {
-	V       int            `json:"v"`
-	Job     JobID          `json:"job"`
-	Chunk   int            `json:"chunk"`
-	Counts  Counts         `json:"counts"`
-	Bytes   int64          `json:"bytes"`
-	Rules   map[Rule]int64 `json:"rules,omitempty"`   // rejects by rule
-	Rejects []string       `json:"rejects,omitempty"` // keys in the rejects bucket, each named by its content's hash
-	Parts   []PartResult   `json:"parts"`             // as in the ChunkWork
-	Error   *ErrorInfo     `json:"error,omitempty"`   // the first failed part's, or the chunk's own
-	Worker  string         `json:"worker"`
-	Seconds float64        `json:"seconds"`
+	V       int          `json:"v"`
+	Job     JobID        `json:"job"`
+	Chunk   int          `json:"chunk"`
+	Counts  Counts       `json:"counts"`
+	Bytes   int64        `json:"bytes"`
+	Rules   RuleCounts   `json:"rules,omitempty"`
+	Rejects []string     `json:"rejects,omitempty"` // keys in the rejects bucket, each named by its content's hash
+	Parts   []PartResult `json:"parts"`             // as in the ChunkWork
+	Error   *ErrorInfo   `json:"error,omitempty"`   // the first failed part's, or the chunk's own
+	Worker  string       `json:"worker"`
+	Seconds float64      `json:"seconds"`
 }
 
 // EventKind is the last token of an event's subject.
@@ -149,19 +149,19 @@ func (k EventKind) Terminal() bool {
 
 // Event is one entry of the status stream. Events may arrive twice and out of order.
 type Event struct {
-	V        int            `json:"v"`
-	Job      JobID          `json:"job"`
-	Pipeline string         `json:"pipeline"`
-	Kind     EventKind      `json:"kind"`
-	Time     time.Time      `json:"time"`
-	Chunk    *int           `json:"chunk,omitempty"`
-	Counts   *Counts        `json:"records,omitempty"`
-	Rules    map[Rule]int64 `json:"rejects,omitempty"`
-	Bytes    int64          `json:"bytes,omitempty"`
-	Error    *ErrorInfo     `json:"error,omitempty"`
-	Scan     []Outcome      `json:"scan,omitempty"`
-	Plan     *PlanTotals    `json:"plan,omitempty"`
-	Report   *Report        `json:"report,omitempty"`
+	V        int         `json:"v"`
+	Job      JobID       `json:"job"`
+	Pipeline string      `json:"pipeline"`
+	Kind     EventKind   `json:"kind"`
+	Time     time.Time   `json:"time"`
+	Chunk    *int        `json:"chunk,omitempty"`
+	Counts   *Counts     `json:"records,omitempty"`
+	Rules    RuleCounts  `json:"rejects,omitempty"`
+	Bytes    int64       `json:"bytes,omitempty"`
+	Error    *ErrorInfo  `json:"error,omitempty"`
+	Scan     []Outcome   `json:"scan,omitempty"`
+	Plan     *PlanTotals `json:"plan,omitempty"`
+	Report   *Report     `json:"report,omitempty"`
 }
 
 // PlanTotals are the sizes of a plan.
@@ -224,8 +224,8 @@ type ChunkTotals struct {
 
 // RejectsReport says how many rejects each rule made and where they are.
 type RejectsReport struct {
-	ByRule   map[Rule]int64 `json:"by_rule"`
-	Location *string        `json:"location"`
+	ByRule   RuleCounts `json:"by_rule"`
+	Location *string    `json:"location"`
 }
 
 // Reject is one line of a reject object.

@@ -3,9 +3,6 @@ package queue
 import (
 	"strings"
 	"testing"
-	"time"
-
-	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/penstock-io/penstock/contracts"
 	"github.com/penstock-io/penstock/internal/embedded/nats"
@@ -69,26 +66,5 @@ func TestPullerGoesOnWithTheConsumerMadeAgain(t *testing.T) {
 	}
 	if err := <-came; err != nil {
 		t.Fatal(err)
-	}
-}
-
-func TestQueuedReadsAllPages(t *testing.T) {
-	t.Parallel()
-	const n = 100_500 // one page holds 100,000
-	q := opened(t)
-	stall := jetstream.WithStallWait(time.Minute)
-	for i := range n {
-		if _, err := q.js.PublishAsync(q.subjects.Chunk("job-1", contracts.Load, i), nil, stall); err != nil {
-			t.Fatal(err)
-		}
-	}
-	select {
-	case <-q.js.PublishAsyncComplete():
-	case <-time.After(time.Minute):
-		t.Fatal("the server did not take the messages")
-	}
-	queued, err := q.Queued(t.Context(), "job-1")
-	if err != nil || len(queued) != n {
-		t.Fatalf("found %d subjects and %v, expected %d", len(queued), err, n)
 	}
 }
