@@ -91,7 +91,8 @@ func (c *chain) Retrieve() (credentials.Value, error) {
 	return c.RetrieveWithCredContext(&credentials.CredContext{})
 }
 
-// RetrieveWithCredContext asks the sources in order; the error names each and what it said.
+// RetrieveWithCredContext asks the sources in order; the error names each and what it said. Where there were
+// credentials before, it is KindUnavailable: their source is down, not gone.
 func (c *chain) RetrieveWithCredContext(cc *credentials.CredContext) (credentials.Value, error) {
 	var tried []string
 	for _, s := range c.sources {
@@ -101,6 +102,10 @@ func (c *chain) RetrieveWithCredContext(cc *credentials.CredContext) (credential
 			return v, nil
 		}
 		tried = append(tried, s.name+": "+why(err))
+	}
+	if c.current != nil {
+		return credentials.Value{}, contracts.Errorf(contracts.KindUnavailable,
+			"S3 credentials cannot be renewed now: %s", strings.Join(tried, "; "))
 	}
 	return credentials.Value{}, contracts.Errorf(contracts.KindDenied,
 		"no S3 credentials found: set PENSTOCK_S3_ACCESS_KEY and PENSTOCK_S3_SECRET_KEY, or one of these: %s",

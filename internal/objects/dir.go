@@ -138,7 +138,7 @@ func local(o contracts.Object, op string, err error) error {
 		err = p.Err // the address says the path
 	}
 	switch {
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.ELOOP):
 		return contracts.At(contracts.KindMissing, o.Address(), -1, "%s: %w: check the path", op, err)
 	case errors.Is(err, fs.ErrPermission):
 		return contracts.At(contracts.KindDenied, o.Address(), -1, "%s: %w: let this user read it", op, err)

@@ -94,7 +94,7 @@ func (s *S3) answer(r minio.ErrorResponse) (contracts.Kind, string) {
 		return contracts.KindMissing, "no such object"
 	case "AccessDenied", "AllAccessDisabled":
 		return s.status(http.StatusForbidden)
-	case "InvalidAccessKeyId":
+	case "InvalidAccessKeyId", "XAdminUserNotFound":
 		return contracts.KindDenied, s.url + " does not know the access key: check PENSTOCK_S3_ACCESS_KEY"
 	case "SignatureDoesNotMatch":
 		return contracts.KindDenied, "the secret key does not fit the access key: check PENSTOCK_S3_SECRET_KEY"
