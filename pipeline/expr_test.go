@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/penstock-io/penstock/contracts"
 )
@@ -53,6 +54,7 @@ func TestExpressions(t *testing.T) {
 		{"text", "keys(groupBy(x, # % 3)) | map(string(#)) | join('-')", doc("[5, 4, 3]"), "0-1-2"},
 		{"frozen<list<int>>", "uniq(x)", doc("[1, 2, 1]"), "[1,2]"},
 		{"int", "sum(x)", doc("[1, 2, 3]"), "6"},
+		{"bigint", "x * 2", num("-4611686018427387904"), "-9223372036854775808"},
 		{"int", "sum(x, .n) - 1", doc(`[{"n": 1}, {"n": 2}]`), "2"},
 		{"int", "reduce(x, #acc + #, 0)", doc("[1, 2, 3]"), "6"},
 		{"int", "let k = 'a'; x[k]", doc(`{"a": 1}`), "1"},
@@ -167,6 +169,27 @@ func TestFieldsMayBeCalledLikeFunctions(t *testing.T) {
 	got := outcome(t, c, record(0, txt("a"), txt("b"), txt("2026-01-02"), txt("3"), txt("x")))
 	if got != "a|b|2026-01-02" {
 		t.Errorf("got %s", got)
+	}
+}
+
+// TestDateKnowsNoMachine moves the machine to New York. It runs alone: the parallel tests wait for it.
+func TestDateKnowsNoMachine(t *testing.T) {
+	ny, err := time.LoadLocation("America/New_York")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func(old *time.Location) { time.Local = old }(time.Local)
+	time.Local = ny
+	for source, want := range map[string]string{
+		"string(date('2026-07-03'))":                                       "2026-07-03T00:00:00Z",
+		"string(date('2026-07-03T00:00:00-04:00'))":                        "2026-07-03T00:00:00-04:00",
+		"string(date('Fri, 03 Jul 2026 00:00:00 EDT').Unix())":             "1783036800",
+		"date('2026-07-03T00:00:00-04:00').Format('-0700 MST')":            "-0400 -0400",
+		"string(date('02 Jan 26 15:04 EST', '02 Jan 06 15:04 MST').UTC())": "2026-01-02T15:04:00Z",
+	} {
+		if got := exprOutcome(t, "text", source, null); got != want {
+			t.Errorf("%s: got %s, expected %s", source, got, want)
+		}
 	}
 }
 
