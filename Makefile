@@ -8,6 +8,10 @@ SHELL := bash
 RACE := ./chunk/... ./dispatcher/... ./internal/embedded/... ./internal/queue/... ./internal/table/... ./state/... \
 	./status/... ./workers/...
 
+# make test PKG=./workers/... ARGS='-run Reject -v'
+PKG ?= ./...
+ARGS ?=
+
 WITH_SERVERS := bin/withservers
 TEST := PENSTOCK_TEST_BINARY=$(CURDIR)/bin/penstock go test -timeout 20m
 
@@ -26,8 +30,8 @@ setup: ## install what tests start: JDK, Cassandra, MinIO, nats-server (test doe
 	@go build -o $(WITH_SERVERS) ./internal/testenv/cmd/withservers
 
 .PHONY: test
-test: setup build ## all tests, against real servers; ARGS adds flags: make test ARGS='-run Reject -v'
-	@$(WITH_SERVERS) env $(TEST) $(ARGS) ./...
+test: setup build ## all tests, against real servers; PKG and ARGS choose: make test PKG=./workers/... ARGS='-run Reject -v'
+	@$(WITH_SERVERS) env $(TEST) $(ARGS) $(PKG)
 
 .PHONY: race
 race: setup build ## the packages that run concurrently, under the race detector
@@ -35,11 +39,11 @@ race: setup build ## the packages that run concurrently, under the race detector
 
 .PHONY: bench
 bench: setup build ## all benchmarks
-	@$(WITH_SERVERS) -long env $(TEST) -run '^$$' -bench . -benchmem $(ARGS) ./...
+	@$(WITH_SERVERS) -long env $(TEST) -run '^$$' -bench . -benchmem $(ARGS) $(PKG)
 
 .PHONY: cover
 cover: setup build ## statement coverage by function in bin/cover.txt, the total here
-	@$(WITH_SERVERS) env $(TEST) -coverpkg=./... -coverprofile=bin/cover.out $(ARGS) ./...
+	@$(WITH_SERVERS) env $(TEST) -coverpkg=./... -coverprofile=bin/cover.out $(ARGS) $(PKG)
 	@go tool cover -func=bin/cover.out > bin/cover.txt
 	@tail -n 1 bin/cover.txt
 
