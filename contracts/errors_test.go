@@ -68,7 +68,8 @@ func TestInfo(t *testing.T) {
 		t.Error("nil has an info")
 	}
 	i := Info(fmt.Errorf("chunk 1: %w", At(KindInput, "s3://b/k", 7, "quote")))
-	if i.Kind != KindInput || i.Message != "chunk 1: s3://b/k: byte 7: quote" || *i.Object != "s3://b/k" || *i.Offset != 7 {
+	if i.Kind != KindInput || i.Message != "chunk 1: s3://b/k: byte 7: quote" ||
+		*i.Object != "s3://b/k" || *i.Offset != 7 {
 		t.Errorf("found %+v", i)
 	}
 	if i := Info(At(KindChanged, "s3://b/k", -1, "it changed")); *i.Object != "s3://b/k" || i.Offset != nil {

@@ -160,6 +160,8 @@ func TestCreds(t *testing.T) {
 		contracts.KindDenied, addr)
 	refused(t, queue.Config{URL: "nats://" + addr, CredsFile: "no-such.creds"},
 		contracts.KindConfig, "creds file: open no-such.creds")
+	refused(t, queue.Config{URL: "nats://" + addr, CredsFile: write(t, "bad.creds", "s3cr3t")},
+		contracts.KindConfig, "expected a user JWT and an nkey seed")
 }
 
 func keyPair(t *testing.T, create func() (nkeys.KeyPair, error)) nkeys.KeyPair {
@@ -202,6 +204,10 @@ func TestTLS(t *testing.T) {
 	refused(t, queue.Config{URL: "tls://" + addr, CAFile: newAuthority(t).file}, contracts.KindConfig, "PENSTOCK_NATS_CA")
 	refused(t, queue.Config{URL: "tls://" + addr, CAFile: "no-such.pem"},
 		contracts.KindConfig, "CA file: open no-such.pem")
+	refused(t, queue.Config{URL: "tls://" + addr, CAFile: write(t, "bad.pem", "s3cr3t")},
+		contracts.KindConfig, "expected certificates in PEM")
+	refused(t, queue.Config{URL: "tls://" + addr, CAFile: ca.file, CertFile: clientCert, KeyFile: serverKey},
+		contracts.KindConfig, "private key does not match public key")
 
 	mutual := serve(t, "jetstream {}\ntls {"+files+", verify: true}")
 	works(t, queue.Config{URL: "tls://" + mutual, CAFile: ca.file, CertFile: clientCert, KeyFile: clientKey})

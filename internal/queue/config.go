@@ -4,12 +4,9 @@ import (
 	"cmp"
 	"log/slog"
 	"net/url"
-	"os"
 	"regexp"
 	"strings"
 	"time"
-
-	"github.com/nats-io/nats.go"
 
 	"github.com/penstock-io/penstock/contracts"
 )
@@ -85,58 +82,4 @@ func (c Config) address() (string, error) {
 		hosts = append(hosts, u.Scheme+"://"+u.Host)
 	}
 	return strings.Join(hosts, ","), nil
-}
-
-// credentials turns the ways to prove who we are into options. Files are read now, so that a wrong path is found at
-// once, and again at each reconnect, so that they may be rotated.
-func (c Config) credentials() ([]nats.Option, error) {
-	var opts []nats.Option
-	if c.User != "" {
-		opts = append(opts, nats.UserInfo(c.User, c.Password))
-	}
-	if c.Token != "" {
-		opts = append(opts, nats.Token(c.Token))
-	}
-	if c.CredsFile != "" {
-		if err := readable("creds file", c.CredsFile); err != nil {
-			return nil, err
-		}
-		opts = append(opts, nats.UserCredentials(c.CredsFile))
-	}
-	if c.NKeyFile != "" {
-		if err := readable("nkey seed file", c.NKeyFile); err != nil {
-			return nil, err
-		}
-		opt, err := nats.NkeyOptionFromSeed(c.NKeyFile)
-		if err != nil {
-			return nil, contracts.Errorf(contracts.KindConfig,
-				"NATS nkey seed file %s: it holds no user seed: expected a line that starts with SU", c.NKeyFile)
-		}
-		opts = append(opts, opt)
-	}
-	return opts, nil
-}
-
-func (c Config) tls() ([]nats.Option, error) {
-	var opts []nats.Option
-	for what, path := range map[string]string{"CA file": c.CAFile, "certificate": c.CertFile, "key": c.KeyFile} {
-		if err := readable(what, path); path != "" && err != nil {
-			return nil, err
-		}
-	}
-	if c.CAFile != "" {
-		opts = append(opts, nats.RootCAs(c.CAFile))
-	}
-	if c.CertFile != "" {
-		opts = append(opts, nats.ClientCert(c.CertFile, c.KeyFile))
-	}
-	return opts, nil
-}
-
-func readable(what, path string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return contracts.Errorf(contracts.KindConfig, "NATS %s: %w", what, err)
-	}
-	return f.Close()
 }

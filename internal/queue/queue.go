@@ -110,15 +110,8 @@ func (q *Queue) options(ctx context.Context) ([]nats.Option, error) {
 		nats.DisconnectErrHandler(q.onDisconnect),
 		nats.ReconnectHandler(q.onReconnect),
 	}
-	credentials, err := q.cfg.credentials()
-	if err != nil {
-		return nil, err
-	}
-	tls, err := q.cfg.tls()
-	if err != nil {
-		return nil, err
-	}
-	return append(append(opts, credentials...), tls...), nil
+	identity, err := q.cfg.identity()
+	return append(opts, identity...), err
 }
 
 // Close sends what is buffered and closes the connection. Whatever waits on the queue ends with an error of kind
