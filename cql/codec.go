@@ -99,12 +99,20 @@ const maxQuoted = 64 // bytes of a value that a reason repeats
 
 // quoted writes the beginning of a value for a reason.
 func quoted(text []byte) string {
+	if start := beginning(text); len(start) < len(text) {
+		return strconv.Quote(string(start)) + "…"
+	}
+	return strconv.Quote(string(text))
+}
+
+// beginning cuts a value between characters.
+func beginning(text []byte) []byte {
 	if len(text) <= maxQuoted {
-		return strconv.Quote(string(text))
+		return text
 	}
 	end := maxQuoted
 	for end > maxQuoted-utf8.UTFMax && !utf8.RuneStart(text[end]) {
 		end--
 	}
-	return strconv.Quote(string(text[:end])) + "…"
+	return text[:end]
 }

@@ -67,10 +67,10 @@ func (t Type) appendMap(dst, members []byte) ([]byte, *Problem) {
 		var v []byte
 		v, rest = nextValue(rest)
 		if p := b.add(func(dst []byte) ([]byte, *Problem) { return t.Elems[0].appendValue(dst, k) }); p != nil {
-			return dst, p.inside("key %s", k)
+			return dst, p.inside("key %s", beginning(k))
 		}
 		if p := b.add(func(dst []byte) ([]byte, *Problem) { return t.Elems[1].appendValue(dst, v) }); p != nil {
-			return dst, p.inside("value of %s", k)
+			return dst, p.inside("value of %s", beginning(k))
 		}
 	}
 	return b.end(), nil

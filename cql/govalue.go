@@ -1,6 +1,7 @@
 package cql
 
 import (
+	"fmt"
 	"math"
 	"reflect"
 	"strconv"
@@ -210,10 +211,10 @@ func (t Type) appendGoEntries(dst []byte, v reflect.Value) ([]byte, *Problem) {
 	b := beginEntries(dst, t, 2)
 	for it := v.MapRange(); it.Next(); {
 		if p := b.add(t.Elems[0].element(it.Key())); p != nil {
-			return dst, p.inside("key %v", it.Key())
+			return dst, p.inside("key %s", keyText(it.Key()))
 		}
 		if p := b.add(t.Elems[1].element(it.Value())); p != nil {
-			return dst, p.inside("value of %v", it.Key())
+			return dst, p.inside("value of %s", keyText(it.Key()))
 		}
 	}
 	out := b.end()
@@ -223,12 +224,14 @@ func (t Type) appendGoEntries(dst []byte, v reflect.Value) ([]byte, *Problem) {
 	return out, nil
 }
 
+func keyText(key reflect.Value) []byte { return beginning(fmt.Append(nil, key)) }
+
 func (t Type) appendGoUDT(dst []byte, v reflect.Value) ([]byte, *Problem) {
 	values := make([]reflect.Value, len(t.Elems))
 	for it := v.MapRange(); it.Next(); {
 		name, ok := it.Key().Interface().(string)
 		if !ok {
-			return dst, typeProblem("found the key %v: expected the names of %s's fields", it.Key(), t)
+			return dst, typeProblem("found the key %s: expected the names of %s's fields", keyText(it.Key()), t)
 		}
 		i := t.fieldIndex(name)
 		switch {

@@ -46,7 +46,7 @@ func (t Type) appendNumber(dst, b []byte) ([]byte, *Problem) {
 		if digits, _ := unsign(b); isDigits(digits) {
 			return t.AppendText(dst, b)
 		}
-		return dst, typeProblem("%s: expected a string, or a whole number of milliseconds since 1970", b)
+		return dst, typeProblem("found %s: expected a string, or a whole number of milliseconds since 1970", quoted(b))
 	default:
 		return dst, typeProblem("found %s, a number: expected %s", quoted(b), t.jsonForm())
 	}

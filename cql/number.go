@@ -5,7 +5,6 @@ import (
 	"errors"
 	"math"
 	"math/big"
-	"math/bits"
 	"strconv"
 
 	"github.com/penstock-io/penstock/contracts"
@@ -23,13 +22,11 @@ func parseInt(text []byte) (n int64, ok, over bool) {
 		return 0, false, false
 	}
 	var u uint64
-	for _, c := range digits {
-		hi, lo := bits.Mul64(u, 10)
-		sum, carry := bits.Add64(lo, uint64(c-'0'), 0)
-		if hi != 0 || carry != 0 {
+	for i, c := range digits {
+		if i >= 18 && u > (math.MaxUint64-9)/10 {
 			return 0, true, true
 		}
-		u = sum
+		u = u*10 + uint64(c-'0')
 	}
 	switch {
 	case negative && u <= 1<<63:

@@ -119,17 +119,17 @@ func TestServer(t *testing.T) {
 	vectors := readVectors(t)
 	table := newValueTable(t, s, vectors)
 	var out bytes.Buffer
+	enc := json.NewEncoder(&out)
+	enc.SetEscapeHTML(false)
 	for i, v := range vectors {
 		got := table.insert(t, v.Type, v.JSON)
 		if show(got) != show(v.Hex) && !*update {
 			t.Errorf("%s %s: the server has %s, the file %s", v.Type, v.JSON, show(got), show(v.Hex))
 		}
 		vectors[i].Hex = got
-		line, err := json.Marshal(vectors[i])
-		if err != nil {
+		if err := enc.Encode(vectors[i]); err != nil {
 			t.Fatal(err)
 		}
-		out.Write(append(line, '\n'))
 	}
 	if *update {
 		if err := os.WriteFile(vectorFile, out.Bytes(), 0o644); err != nil {

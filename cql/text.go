@@ -33,9 +33,9 @@ func appendString(dst, text []byte, ascii bool) ([]byte, *Problem) {
 }
 
 func encodingProblem(text []byte, at int, found string) *Problem {
-	hint := "is the file Latin-1 or Windows-1252? convert it, for instance with iconv"
+	hint := "is it Latin-1 or Windows-1252? convert it, for instance with iconv"
 	if bytes.IndexByte(text, 0) >= 0 || text[at] >= 0xfe {
-		hint = "is the file UTF-16 or binary? convert it, for instance with iconv"
+		hint = "is it UTF-16 or binary? convert it, for instance with iconv"
 	}
 	return &Problem{contracts.RuleEncoding,
 		fmt.Sprintf("byte %d is %s: expected UTF-8 without NUL (%s)", at+1, found, hint)}
