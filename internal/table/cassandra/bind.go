@@ -27,7 +27,7 @@ type bound struct {
 var bounds = sync.Pool{New: func() any { return new(bound) }}
 
 // execute sends a batch. The driver has copied all arguments into its frame when this returns.
-func (w *Writer) execute(ctx context.Context, s *session, rows []cql.Row, batch []entry, ttl int32) error {
+func (w *Writer) execute(ctx context.Context, s *gocql.Session, rows []cql.Row, batch []entry, ttl int32) error {
 	b := bounds.Get().(*bound)
 	defer b.free()
 	b.reserve(len(batch), w.arguments())

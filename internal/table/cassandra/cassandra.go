@@ -1,4 +1,4 @@
-// Package cassandra is the table in Apache Cassandra. It owns the sessions, the schema it makes when asked to, and the
+// Package cassandra is the table in Apache Cassandra. It owns the session, the schema it makes when asked to, and the
 // writing of rows: grouping by partition, concurrency that adapts, retries, and finding the one row that the database
 // refuses.
 //
@@ -26,7 +26,7 @@ const defaultPort = 9042
 type Config struct {
 	Hosts    []string // contact points, host or host:port
 	Port     int      // of hosts without one; 0 is 9042
-	Keyspace string   // default keyspace of the target; sessions do not depend on it
+	Keyspace string   // default keyspace of the target; the session is in none
 	LocalDC  string   // "" is the data centre of the first contact point that answers
 
 	Username, Password string
@@ -40,12 +40,12 @@ type Config struct {
 // DB is one cluster. It is safe for concurrent use.
 type DB struct {
 	cfg     Config
-	cluster func(keyspace string) *gocql.ClusterConfig
+	cluster func() *gocql.ClusterConfig
 	dc      string
 
-	dialing  chan struct{} // holds one token: whoever has it may make sessions
-	mu       sync.RWMutex  // guards what follows
-	sessions map[string]*session
+	dialing  chan struct{}  // holds one token: whoever has it may make the session
+	mu       sync.RWMutex   // guards what follows
+	live     *gocql.Session // nil before the first
 	closed   bool
 	lastDial dial // guarded by dialing
 }
@@ -67,9 +67,9 @@ func open(ctx context.Context, cfg Config, tune func(*gocql.ClusterConfig)) (*DB
 	if err != nil {
 		return nil, err
 	}
-	db := &DB{cfg: cfg, dialing: make(chan struct{}, 1), sessions: map[string]*session{}}
-	db.cluster = func(keyspace string) *gocql.ClusterConfig {
-		c := clusterConfig(cfg, db.dc, keyspace, tls)
+	db := &DB{cfg: cfg, dialing: make(chan struct{}, 1)}
+	db.cluster = func() *gocql.ClusterConfig {
+		c := clusterConfig(cfg, db.dc, tls)
 		if tune != nil {
 			tune(c)
 		}
@@ -78,40 +78,39 @@ func open(ctx context.Context, cfg Config, tune func(*gocql.ClusterConfig)) (*DB
 	if db.dc, err = db.localDC(ctx); err != nil {
 		return nil, err
 	}
-	if _, err := db.session(ctx, ""); err != nil {
+	if _, err := db.session(ctx); err != nil {
 		return nil, err
 	}
 	return db, nil
 }
 
-// Close ends all sessions. Writes that still run fail.
+// Close ends all connections. Writes that still run fail.
 func (db *DB) Close() error {
 	db.mu.Lock()
 	defer db.mu.Unlock()
 	db.closed = true
-	for _, s := range db.sessions {
-		s.Close()
+	if db.live != nil {
+		db.live.Close()
 	}
-	clear(db.sessions)
 	return nil
 }
 
 // Ping asks the cluster for a sign of life, through a new session where the old one has lost every host.
 func (db *DB) Ping(ctx context.Context) error {
-	return db.with(ctx, "ping cassandra", func(s *session) error {
+	return db.with(ctx, "ping cassandra", func(s *gocql.Session) error {
 		return s.Query(`SELECT key FROM system.local`).WithContext(ctx).Exec()
 	})
 }
 
 // with runs one schema or system request. A session without a live host is replaced and the request run once more.
-func (db *DB) with(ctx context.Context, op string, fn func(*session) error) error {
-	s, err := db.session(ctx, "")
+func (db *DB) with(ctx context.Context, op string, fn func(*gocql.Session) error) error {
+	s, err := db.session(ctx)
 	if err != nil {
 		return err
 	}
 	err = fn(s)
 	if lostHosts(err) {
-		if s, err = db.replace(ctx, "", s); err != nil {
+		if s, err = db.replace(ctx, s); err != nil {
 			return err
 		}
 		err = fn(s)
@@ -154,7 +153,7 @@ func chooseDC(configured string, dcs []string) (string, error) {
 
 // probe asks one contact point for the data centre of every node, its own first.
 func (db *DB) probe(ctx context.Context, host string) ([]string, error) {
-	c := db.cluster("")
+	c := db.cluster()
 	c.Hosts = []string{host}
 	c.PoolConfig.HostSelectionPolicy = gocql.RoundRobinHostPolicy()
 	c.DisableInitialHostLookup = true
@@ -168,7 +167,7 @@ func (db *DB) probe(ctx context.Context, host string) ([]string, error) {
 }
 
 // dataCentres lists the data centre of the node that answers, then of the nodes that it knows.
-func dataCentres(ctx context.Context, s *session) ([]string, error) {
+func dataCentres(ctx context.Context, s *gocql.Session) ([]string, error) {
 	var dcs []string
 	for _, table := range []string{"local", "peers"} {
 		iter := s.Query(`SELECT data_center FROM system.` + table).WithContext(ctx).Iter()

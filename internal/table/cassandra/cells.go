@@ -31,12 +31,12 @@ func (c *copied) UnmarshalCQL(_ gocql.TypeInfo, data []byte) error {
 // the first error.
 func (db *DB) Cells(ctx context.Context, t cql.Table) iter.Seq2[cql.CellRow, error] {
 	return func(yield func(cql.CellRow, error) bool) {
-		s, err := db.session(ctx, "")
+		version, err := db.release(ctx)
 		if err != nil {
 			yield(cql.CellRow{}, err)
 			return
 		}
-		version, err := db.release(ctx)
+		s, err := db.session(ctx)
 		if err != nil {
 			yield(cql.CellRow{}, err)
 			return
@@ -94,7 +94,7 @@ func cellRow(values []copied, columns int, timed []int) cql.CellRow {
 // release is the major version of the server.
 func (db *DB) release(ctx context.Context) (int, error) {
 	version := ""
-	err := db.with(ctx, "read the server's version", func(s *session) error {
+	err := db.with(ctx, "read the server's version", func(s *gocql.Session) error {
 		return s.Query(`SELECT release_version FROM system.local`).WithContext(ctx).Scan(&version)
 	})
 	major, _, _ := strings.Cut(version, ".")

@@ -22,16 +22,10 @@ const (
 	keepAlive       = 30 * time.Second
 )
 
-// session is the driver's session and what tells it from its successor.
-type session struct {
-	*gocql.Session
-}
-
 // clusterConfig is how the driver is set up. Retries and timestamps are ours, so it does neither.
-func clusterConfig(cfg Config, dc, keyspace string, secure *tls.Config) *gocql.ClusterConfig {
+func clusterConfig(cfg Config, dc string, secure *tls.Config) *gocql.ClusterConfig {
 	c := gocql.NewCluster(cfg.Hosts...)
 	c.Port = cfg.Port
-	c.Keyspace = keyspace
 	c.ProtoVersion = protocolVersion
 	c.Timeout, c.ConnectTimeout = requestTimeout, connectTimeout
 	c.NumConns = connsPerHost
@@ -40,8 +34,7 @@ func clusterConfig(cfg Config, dc, keyspace string, secure *tls.Config) *gocql.C
 	c.DefaultTimestamp = false
 	c.Consistency = gocql.LocalQuorum
 	c.Authenticator = credentials{cfg.Username, cfg.Password}
-	c.PoolConfig.HostSelectionPolicy = gocql.TokenAwareHostPolicy(
-		gocql.DCAwareRoundRobinPolicy(dc), gocql.ShuffleReplicas())
+	c.PoolConfig.HostSelectionPolicy = gocql.TokenAwareHostPolicy(gocql.DCAwareRoundRobinPolicy(dc))
 	if dc != "" {
 		// A node of another data centre would count that one's replicas for LOCAL_QUORUM.
 		c.HostFilter = gocql.DataCentreHostFilter(dc)
@@ -65,7 +58,7 @@ func (credentials) Success([]byte) error { return nil }
 
 // connect makes a session, or says which hosts failed and how. The driver takes no context: when ctx ends, what it
 // dialled for this session is closed under it.
-func connect(ctx context.Context, c *gocql.ClusterConfig) (*session, error) {
+func connect(ctx context.Context, c *gocql.ClusterConfig) (*gocql.Session, error) {
 	seen := &failures{}
 	c.ConnectObserver = seen
 	d, _ := c.HostDialer.(*dialer)
@@ -81,7 +74,7 @@ func connect(ctx context.Context, c *gocql.ClusterConfig) (*session, error) {
 	if err != nil {
 		return nil, unreachable(c, seen.list(), err)
 	}
-	return &session{s}, nil
+	return s, nil
 }
 
 // failures collects what went wrong with each connection: the driver's own error has the text only.

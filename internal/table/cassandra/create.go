@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/gocql/gocql"
 	"github.com/penstock-io/penstock/contracts"
 	"github.com/penstock-io/penstock/cql"
 )
@@ -62,7 +63,7 @@ func (db *DB) createOnce(ctx context.Context, t cql.Table, udts map[string]cql.T
 // createKeyspace replicates in the local data centre, to as many nodes as it has, up to maxReplicas.
 func (db *DB) createKeyspace(ctx context.Context, keyspace string) error {
 	replicas := 0
-	err := db.with(ctx, "read the cluster's data centres", func(s *session) error {
+	err := db.with(ctx, "read the cluster's data centres", func(s *gocql.Session) error {
 		dcs, err := dataCentres(ctx, s)
 		for _, dc := range dcs {
 			if dc == db.dc {
@@ -84,7 +85,7 @@ func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'
 
 // alter changes the schema and waits until all nodes have the change.
 func (db *DB) alter(ctx context.Context, op, statement string) error {
-	return db.with(ctx, op, func(s *session) error {
+	return db.with(ctx, op, func(s *gocql.Session) error {
 		if err := s.Query(statement).WithContext(ctx).Exec(); err != nil {
 			return err
 		}

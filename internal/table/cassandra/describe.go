@@ -5,6 +5,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/gocql/gocql"
 	"github.com/penstock-io/penstock/contracts"
 	"github.com/penstock-io/penstock/cql"
 )
@@ -50,7 +51,7 @@ type column struct {
 // columns reads a table's columns in the order of a cql.Table; none where the table is missing.
 func (db *DB) columns(ctx context.Context, keyspace, table string) ([]column, error) {
 	var all []column
-	err := db.with(ctx, "describe table "+keyspace+"."+table, func(s *session) error {
+	err := db.with(ctx, "describe table "+keyspace+"."+table, func(s *gocql.Session) error {
 		all = nil
 		iter := s.Query(`SELECT column_name, type, kind, position FROM system_schema.columns
 			WHERE keyspace_name = ? AND table_name = ?`, keyspace, table).WithContext(ctx).Iter()
@@ -83,7 +84,7 @@ func (db *DB) missing(ctx context.Context, keyspace, table string) error {
 
 func (db *DB) keyspaceExists(ctx context.Context, keyspace string) (bool, error) {
 	n := 0
-	err := db.with(ctx, "look up keyspace "+keyspace, func(s *session) error {
+	err := db.with(ctx, "look up keyspace "+keyspace, func(s *gocql.Session) error {
 		return s.Query(`SELECT count(*) FROM system_schema.keyspaces WHERE keyspace_name = ?`, keyspace).
 			WithContext(ctx).Scan(&n)
 	})
@@ -99,7 +100,7 @@ type userType struct {
 // types reads a keyspace's user types. One that Penstock cannot read is left out: a column of it says so.
 func (db *DB) types(ctx context.Context, keyspace string) (map[string]cql.Type, error) {
 	var all []userType
-	err := db.with(ctx, "read the user types of keyspace "+keyspace, func(s *session) error {
+	err := db.with(ctx, "read the user types of keyspace "+keyspace, func(s *gocql.Session) error {
 		all = nil
 		iter := s.Query(`SELECT type_name, field_names, field_types FROM system_schema.types WHERE keyspace_name = ?`,
 			keyspace).WithContext(ctx).Iter()

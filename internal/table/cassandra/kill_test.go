@@ -80,16 +80,18 @@ func TestSessionWithoutHostsIsReplaced(t *testing.T) {
 	t.Parallel()
 	f := readings(t, connected(t))
 	w := f.writer(cql.WriteOptions{})
-	for _, keyspace := range []string{"", f.table.Keyspace} {
-		s, err := f.db.session(t.Context(), keyspace)
+	closeSession := func() {
+		s, err := f.db.session(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
 		s.Close()
 	}
+	closeSession()
 	if err := f.db.Ping(t.Context()); err != nil {
 		t.Errorf("ping: %v", err)
 	}
+	closeSession()
 	f.write(w, row("d", "1", 1, "x"))
 	if got := f.notes(); got["d/1"] != "x" {
 		t.Errorf("found %v", got)

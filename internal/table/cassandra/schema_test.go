@@ -1,8 +1,10 @@
 package cassandra
 
 import (
+	"bytes"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/penstock-io/penstock/contracts"
 	"github.com/penstock-io/penstock/cql"
@@ -106,5 +108,47 @@ func TestCheckSaysWhatIsWrong(t *testing.T) {
 		}
 		t.Log(c.name)
 		wantError(t, err, contracts.KindConfig, c.words...)
+	}
+}
+
+// Rows are sorted by our own token: it must be the server's.
+func TestTokensAreTheServers(t *testing.T) {
+	t.Parallel()
+	db := connected(t)
+	table := cql.Table{Keyspace: testenv.Name(t, "token"), Name: "t", Columns: []cql.Column{
+		{Name: "a", Type: cql.Type{Kind: cql.Blob}, Role: cql.PartitionKey},
+		{Name: "b", Type: cql.Type{Kind: cql.Blob}, Role: cql.PartitionKey},
+	}}
+	if err := db.Create(t.Context(), table, nil); err != nil {
+		t.Fatal(err)
+	}
+	w, err := db.Writer(t.Context(), table, cql.WriteOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rows []cql.Row
+	for n := range 60 {
+		r := cql.Row{Timestamp: 1}
+		r.Values = cql.AppendValue(r.Values, bytes.Repeat([]byte{byte(n * 37)}, n))
+		r.Values = cql.AppendValue(r.Values, []byte{0xff, byte(n)})
+		r.Partition, r.Key = len(r.Values), len(r.Values)
+		rows = append(rows, r)
+	}
+	if refusals, err := w.Write(t.Context(), rows, time.Now()); err != nil || len(refusals) > 0 {
+		t.Fatal(refusals, err)
+	}
+	s, err := db.session(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	iter := s.Query("SELECT a, b, token(a, b) FROM " + table.FullName()).Iter()
+	for a, b, token := []byte(nil), []byte(nil), int64(0); iter.Scan(&a, &b, &token); found++ {
+		if got, _ := cql.Token(cql.AppendValue(cql.AppendValue(nil, a), b), nil); got != token {
+			t.Errorf("token of %x, %x is %d, expected %d", a, b, got, token)
+		}
+	}
+	if err := iter.Close(); err != nil || found != len(rows) {
+		t.Errorf("%d rows (%v), expected %d", found, err, len(rows))
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -39,7 +40,7 @@ func (c *call) sendAll(ctx context.Context, fail context.CancelCauseFunc) {
 	work := make(chan []entry)
 	defer close(work)
 	started := 0
-	for batch := range c.w.batches(c.rows) {
+	for batch := range spread(slices.Collect(c.w.batches(c.rows))) {
 		if c.w.limit.acquire(ctx) != nil {
 			return
 		}
@@ -154,7 +155,7 @@ func (c *call) attempt(ctx context.Context, batch []entry) error {
 	if !alive {
 		return nil
 	}
-	s, err := c.w.db.session(ctx, c.w.table.Keyspace)
+	s, err := c.w.db.session(ctx)
 	if err != nil {
 		return err
 	}
@@ -166,7 +167,7 @@ func (c *call) attempt(ctx context.Context, batch []entry) error {
 		c.progress.Store(now.UnixNano())
 		c.w.limit.succeeded(now.Sub(start))
 	case lostHosts(err):
-		if _, broken := c.w.db.replace(ctx, c.w.table.Keyspace, s); broken != nil {
+		if _, broken := c.w.db.replace(ctx, s); broken != nil {
 			return broken
 		}
 	case overload(err):

@@ -4,79 +4,79 @@ import (
 	"context"
 	"time"
 
+	"github.com/gocql/gocql"
 	"github.com/penstock-io/penstock/contracts"
 )
 
-// session is the one for a keyspace; "" serves schema work. A keyspace has its own because the driver routes batches to
-// replicas only inside its session's keyspace.
-func (db *DB) session(ctx context.Context, keyspace string) (*session, error) {
-	if s, err := db.current(keyspace); s != nil || err != nil {
+// session is the one that exists, or the first. There is one for all keyspaces and it is in none of them: the driver
+// then sends a batch to the local node that follows its token on the ring, which is a replica whatever the keyspace,
+// and needs no schema of ours.
+func (db *DB) session(ctx context.Context) (*gocql.Session, error) {
+	if s, err := db.current(); s != nil || err != nil {
 		return s, err
 	}
-	return db.replace(ctx, keyspace, nil)
+	return db.replace(ctx, nil)
 }
 
-// current is the session that exists, if one does.
-func (db *DB) current(keyspace string) (*session, error) {
+func (db *DB) current() (*gocql.Session, error) {
 	db.mu.RLock()
 	defer db.mu.RUnlock()
 	if db.closed {
 		return nil, contracts.Errorf(contracts.KindInterrupted, "the connection to cassandra is closed")
 	}
-	return db.sessions[keyspace], nil
+	return db.live, nil
 }
 
 // replace makes a new session in old's place, unless another caller has done so: a driver that has marked every host
-// down finds hosts again that came back elsewhere only through its contact points.
-func (db *DB) replace(ctx context.Context, keyspace string, old *session) (*session, error) {
+// down finds hosts that came back elsewhere only through its contact points.
+func (db *DB) replace(ctx context.Context, old *gocql.Session) (*gocql.Session, error) {
 	select {
 	case db.dialing <- struct{}{}:
 		defer func() { <-db.dialing }()
 	case <-ctx.Done():
 		return nil, contracts.Errorf(contracts.KindInterrupted, "connect to cassandra: %w", context.Cause(ctx))
 	}
-	if s, err := db.current(keyspace); err != nil || s != old {
+	if s, err := db.current(); err != nil || s != old {
 		return s, err
 	}
-	if err := db.lastDial.recent(keyspace); err != nil {
+	if err := db.lastDial.recent(); err != nil {
 		return nil, err
 	}
-	s, err := connect(ctx, db.cluster(keyspace))
-	db.lastDial = dial{keyspace: keyspace, at: time.Now(), err: err}
+	s, err := connect(ctx, db.cluster())
+	db.lastDial = dial{at: time.Now(), err: err}
 	if err != nil {
 		return nil, err
 	}
-	return db.install(keyspace, s)
+	return db.install(s)
 }
 
-// install makes s the keyspace's session and closes the one before.
-func (db *DB) install(keyspace string, s *session) (*session, error) {
+// install makes s the session and closes the one before.
+func (db *DB) install(s *gocql.Session) (*gocql.Session, error) {
 	db.mu.Lock()
 	defer db.mu.Unlock()
 	if db.closed {
 		s.Close()
 		return nil, contracts.Errorf(contracts.KindInterrupted, "the connection to cassandra is closed")
 	}
-	if old := db.sessions[keyspace]; old != nil {
-		old.Close()
+	if db.live != nil {
+		db.live.Close()
 	}
-	db.sessions[keyspace] = s
+	db.live = s
 	return s, nil
 }
 
 // dial remembers a try to make a session, so that many waiting batches do not each try at once.
 type dial struct {
-	keyspace string
-	at       time.Time
-	err      error
+	at  time.Time
+	err error
 }
 
 // redialInterval is the least time between two tries after a failed one.
 const redialInterval = time.Second
 
 // recent is the error of a try that failed a moment ago. One that was interrupted says nothing about the servers.
-func (d dial) recent(keyspace string) error {
-	if d.keyspace != keyspace || time.Since(d.at) > redialInterval || !unavailable(d.err) {
+func (d dial) recent() error {
+	if time.Since(d.at) > redialInterval || !unavailable(d.err) {
 		return nil
 	}
 	return d.err

@@ -12,6 +12,7 @@ import (
 	"io"
 	"math/big"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -186,7 +187,7 @@ func TestBatchesHoldEachRowOnceWithinBounds(t *testing.T) {
 	}
 	rows = append(rows, row("big", "1", 1, strings.Repeat("x", 60<<10)))
 	seen := make([]int, len(rows))
-	for batch := range w.batches(rows) {
+	for batch := range spread(slices.Collect(w.batches(rows))) {
 		size, partitions := 0, map[string]bool{}
 		for _, e := range batch {
 			seen[e.row]++

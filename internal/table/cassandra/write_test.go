@@ -118,7 +118,7 @@ func TestTTL(t *testing.T) {
 			t.Fatalf("%s: %v %v", c.name, refusals, err)
 		}
 		left := 0
-		s, _ := f.db.session(t.Context(), "")
+		s, _ := f.db.session(t.Context())
 		err = s.Query("SELECT ttl(note) FROM "+f.table.FullName()+" WHERE device = ?", c.name).Scan(&left)
 		if c.left == 0 && err == gocql.ErrNotFound {
 			continue
@@ -141,6 +141,9 @@ func TestBatchesStayBelowTheServersThresholds(t *testing.T) {
 	f := readings(t, db)
 	w := f.writer(cql.WriteOptions{})
 	var rows []cql.Row
+	for i := range 1000 {
+		rows = append(rows, row(fmt.Sprint("small ", i), "", 1, ""))
+	}
 	for i := range 3000 {
 		rows = append(rows, row(fmt.Sprint("device ", i%1500), fmt.Sprint(i), 1, strings.Repeat("n", i%400)))
 		rows = append(rows, row("large partition", fmt.Sprint(i), 1, strings.Repeat("n", i%1000)))
@@ -151,7 +154,7 @@ func TestBatchesStayBelowTheServersThresholds(t *testing.T) {
 		t.Errorf("the server warned of %d requests", n)
 	}
 	// The counter counts: a batch beyond the threshold.
-	s, _ := db.session(t.Context(), "")
+	s, _ := db.session(t.Context())
 	b := s.NewBatch(gocql.UnloggedBatch)
 	for i := range 20 {
 		b.Query("INSERT INTO "+f.table.FullName()+" (device, seq) VALUES (?, ?)", fmt.Sprint(i), []byte("x"))

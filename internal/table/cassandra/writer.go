@@ -45,9 +45,6 @@ func (db *DB) Writer(ctx context.Context, t cql.Table, o cql.WriteOptions) (*Wri
 	if err := w.checkSchema(ctx); err != nil {
 		return nil, err
 	}
-	if _, err := db.session(ctx, t.Keyspace); err != nil {
-		return nil, err
-	}
 	return w, nil
 }
 
