@@ -41,6 +41,7 @@ func Run(t *testing.T, f Funcs) {
 		{"names that need quotes", quotedNames},
 		{"values of every type", everyType},
 		{"extreme values", extremeValues},
+		{"extreme times", extremeTimes},
 		{"frozen and unfrozen values are overwritten", overwriteCollections},
 		{"empty collections are null unless frozen", emptyCollections},
 		{"unset keeps and null deletes", unsetAndNull},

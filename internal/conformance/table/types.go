@@ -51,6 +51,24 @@ func everyType(t *testing.T, f Funcs) {
 	x.want(timed(first, 1), timed(second, 1))
 }
 
+// extremeTimes lie beyond what calendars show, and are values all the same.
+func extremeTimes(t *testing.T, f Funcs) {
+	x := create(t, f, "extreme_times", key("id", cql.Int), regular("ts", cql.Timestamp), regular("day", cql.Date),
+		regular("clock", cql.Time), regular("span", cql.Duration))
+	rows := [][]any{
+		{1, be64(math.MaxInt64), be32(-1), be64(0), raw(1, 3, 5)},
+		{2, be64(math.MinInt64), be32(0), be64(86_399_999_999_999), raw(0, 0, 0)},
+		{3, be64(253_402_300_800_000), be32(math.MinInt32), be64(60_000_000_000), raw(0x80, 0xfe, 0, 0)},
+		{4, be64(-62_167_219_200_001), be32(math.MinInt32 + 4_000_000), be64(1_000), raw(0, 2, 0)},
+	}
+	var expected [][]any
+	for _, r := range rows {
+		x.write(x.row(1, r...))
+		expected = append(expected, timed(r, 1))
+	}
+	x.want(expected...)
+}
+
 func overwriteCollections(t *testing.T, f Funcs) {
 	ss := nestedSamples()
 	x := createTypes(t, f, "overwritten", ss)

@@ -41,7 +41,7 @@ type reader struct {
 	plan      *plan
 	times     cellTimes
 	partition []byte // whose static cells are in statics
-	statics   []cell
+	statics   []cell // for their times
 }
 
 func (r *reader) each(ctx context.Context, yield func(cql.CellRow) bool) error {
@@ -62,12 +62,11 @@ func (r *reader) each(ctx context.Context, yield func(cql.CellRow) bool) error {
 }
 
 func (r *reader) row(ctx context.Context, row []driver.Value) (cql.CellRow, error) {
-	cells := make([]cell, len(r.plan.columns))
-	if err := r.keys(ctx, row[:r.plan.keys], cells); err != nil {
+	cells, first := make([]cell, len(r.plan.columns)), r.plan.keys+r.plan.statics
+	if err := r.shared(ctx, row[:first], cells[:first]); err != nil {
 		return cql.CellRow{}, err
 	}
-	copy(cells[r.plan.keys:], r.statics)
-	if err := r.regulars(row[r.plan.keys+1:], cells); err != nil {
+	if err := r.regulars(row[first+1:], cells[first:]); err != nil {
 		return cql.CellRow{}, err
 	}
 	out := cql.CellRow{Values: make([]cql.Value, len(r.plan.order)), Times: make([]int64, len(r.plan.order))}
@@ -80,10 +79,10 @@ func (r *reader) row(ctx context.Context, row []driver.Value) (cql.CellRow, erro
 	return out, nil
 }
 
-// keys reads the key and, where a new partition begins, its static cells.
-func (r *reader) keys(ctx context.Context, row []driver.Value, cells []cell) error {
+// shared reads the key and the static cells. Their times are read where a new partition begins.
+func (r *reader) shared(ctx context.Context, row []driver.Value, cells []cell) error {
 	var partition []byte
-	for i, c := range r.plan.keyColumns() {
+	for i, c := range r.plan.columns[:len(cells)] {
 		b, err := r.native(c, row[i])
 		if err != nil {
 			return err
@@ -93,11 +92,16 @@ func (r *reader) keys(ctx context.Context, row []driver.Value, cells []cell) err
 			partition = cql.AppendValue(partition, b)
 		}
 	}
-	if r.plan.statics == 0 || bytes.Equal(partition, r.partition) {
-		return nil
+	if r.plan.statics > 0 && !bytes.Equal(partition, r.partition) {
+		r.partition = partition
+		if err := readStatics(ctx, r.session, r.plan, partition, r.statics); err != nil {
+			return err
+		}
 	}
-	r.partition = partition
-	return readStatics(ctx, r.session, r.plan, partition, r.statics)
+	for i, s := range r.statics {
+		cells[r.plan.keys+i].at = s.at
+	}
+	return nil
 }
 
 // regulars reads the times and the regular cells.
@@ -117,7 +121,7 @@ func (r *reader) regulars(row []driver.Value, cells []cell) error {
 		if err != nil {
 			return err
 		}
-		cells[r.plan.keys+r.plan.statics+i] = cell{bytes: b, at: r.times.at[c.slot]}
+		cells[i] = cell{bytes: b, at: r.times.at[c.slot]}
 	}
 	return nil
 }

@@ -99,8 +99,8 @@ func (f *found) column(c actualColumn) (column, error) {
 	return column{Column: cql.Column{Name: c.name, Type: derive(c.declared), Role: role}, slot: -1, guessed: true}, nil
 }
 
-// derive guesses the CQL type of a column made by hand, exact names first, then as SQLite itself reads a declaration
-// (sqlite.org/datatype3.html, section 3.1).
+// derive guesses the CQL type of a column made by hand, exact names first, then much as SQLite itself reads a
+// declaration (sqlite.org/datatype3.html, section 3.1).
 func derive(declared string) cql.Type {
 	d := strings.ToUpper(declared)
 	base, _, _ := strings.Cut(d, "(")
@@ -112,7 +112,7 @@ func derive(declared string) cql.Type {
 		kind cql.Kind
 	}{
 		{"INT", cql.BigInt}, {"CHAR", cql.Text}, {"CLOB", cql.Text}, {"TEXT", cql.Text}, {"BLOB", cql.Blob},
-		{"REAL", cql.Double}, {"FLOA", cql.Double}, {"DOUB", cql.Double},
+		{"REAL", cql.Double}, {"FLOAT", cql.Double}, {"DOUBLE", cql.Double},
 	} {
 		if strings.Contains(d, rule.part) {
 			return cql.Type{Kind: rule.kind}

@@ -106,13 +106,16 @@ func (p *plan) updatePartition() string {
 	return "UPDATE " + p.name + " SET " + strings.Join(sets, ", ") + " WHERE " + strings.Join(keys, " AND ")
 }
 
-// scan selects all rows in the order of their keys: the keys, then what selected says.
+// scan selects all rows in the order of their keys: keys and static columns, then what selected says.
 func (p *plan) scan() string {
-	var keys []string
-	for _, c := range p.keyColumns() {
-		keys = append(keys, "t."+c.sql)
+	var keys, names []string
+	for i, c := range p.columns[:p.keys+p.statics] {
+		names = append(names, "+t."+c.sql)
+		if i < p.keys {
+			keys = append(keys, "t."+c.sql)
+		}
 	}
-	return "SELECT +" + strings.Join(keys, ", +") + ", " + p.selected() + " FROM " + p.name + " t" + p.joinTimes() +
+	return "SELECT " + strings.Join(names, ", ") + ", " + p.selected() + " FROM " + p.name + " t" + p.joinTimes() +
 		" ORDER BY " + strings.Join(keys, ", ")
 }
 
