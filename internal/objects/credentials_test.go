@@ -59,7 +59,8 @@ func TestWrongKeys(t *testing.T) {
 func TestNoCredentials(t *testing.T) {
 	nobody(t)
 	_, err := objects.NewS3(t.Context(), objects.S3Config{URL: "http://127.0.0.1:1"})
-	wantError(t, err, contracts.KindDenied, "set PENSTOCK_S3_ACCESS_KEY", "AWS_ACCESS_KEY_ID): not set", "AWS_PROFILE): no such file")
+	wantError(t, err, contracts.KindDenied, "set PENSTOCK_S3_ACCESS_KEY",
+		"AWS_ACCESS_KEY_ID): not set", "AWS_PROFILE): no such file")
 	_, err = objects.NewS3(t.Context(), objects.S3Config{URL: "http://127.0.0.1:1", AccessKey: "only"})
 	wantError(t, err, contracts.KindConfig, "go together")
 }
@@ -188,7 +189,11 @@ func newIssuer(t *testing.T) *issuer {
 	i := &issuer{key: key}
 	mux := http.NewServeMux()
 	answer := func(path string, v func() map[string]any) {
-		mux.HandleFunc(path, func(w http.ResponseWriter, _ *http.Request) { json.NewEncoder(w).Encode(v()) })
+		mux.HandleFunc(path, func(w http.ResponseWriter, _ *http.Request) {
+			if err := json.NewEncoder(w).Encode(v()); err != nil {
+				t.Error(err)
+			}
+		})
 	}
 	answer("/.well-known/openid-configuration", func() map[string]any {
 		return map[string]any{"issuer": i.url, "jwks_uri": i.url + "/keys", "authorization_endpoint": i.url + "/auth",

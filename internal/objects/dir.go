@@ -44,8 +44,8 @@ func file(key string, info fs.FileInfo) (contracts.Object, error) {
 	case info.IsDir():
 		return o, contracts.At(contracts.KindMissing, o.Address(), -1, "a folder, not a file: name a file, or end it with /")
 	case !info.Mode().IsRegular():
-		return o, contracts.At(contracts.KindInput, o.Address(), -1, "not a regular file (%s): only those can be read in parts",
-			info.Mode().Type())
+		return o, contracts.At(contracts.KindInput, o.Address(), -1,
+			"not a regular file (%s): only those can be read in parts", info.Mode().Type())
 	case !utf8.ValidString(key):
 		return o, contracts.At(contracts.KindInput, o.Address(), -1, "the file's name is not UTF-8: rename it")
 	}
@@ -97,7 +97,7 @@ func (r *fileReader) verify() error {
 		return local(r.object, "look up", err)
 	}
 	if etag(info) != r.object.ETag {
-		return changed(r.object, fmt.Sprintf("the file was written at %s", info.ModTime().UTC().Format("2006-01-02T15:04:05.000Z")))
+		return changed(r.object, "the file was written at "+info.ModTime().UTC().Format("2006-01-02T15:04:05.000Z"))
 	}
 	return nil
 }

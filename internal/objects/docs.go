@@ -73,7 +73,8 @@ func (d *Docs) Create(ctx context.Context, key string, data []byte) error {
 	return err
 }
 
-// Replace writes a document where the one with the ETag still is, and returns the new ETag; KindChanged where it is not.
+// Replace writes a document where the one with the ETag still is, and returns the new ETag; KindChanged where it is
+// not.
 func (d *Docs) Replace(ctx context.Context, key string, data []byte, etag string) (string, error) {
 	if etag == "" {
 		return "", contracts.At(contracts.KindInternal, d.address(key), -1, "replace: no ETag given: read the document first")
@@ -90,7 +91,9 @@ func (d *Docs) Replace(ctx context.Context, key string, data []byte, etag string
 
 // conditional repeats a conditional write. After an attempt whose answer got lost, a refusal may be that attempt's own
 // doing: the document is then compared with what was written.
-func (d *Docs) conditional(ctx context.Context, key string, data []byte, o minio.PutObjectOptions) (etag string, err error) {
+func (d *Docs) conditional(
+	ctx context.Context, key string, data []byte, o minio.PutObjectOptions,
+) (etag string, err error) {
 	if len(data) > MaxDocument {
 		return "", d.tooBig(key, int64(len(data)))
 	}

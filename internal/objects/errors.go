@@ -68,7 +68,8 @@ func (s *S3) meaning(err error) (contracts.Kind, string) {
 	case errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch):
 		return contracts.KindConfig, s.url + " does not speak TLS: is it http:// instead of https://?"
 	case errors.As(err, &dns):
-		return contracts.KindUnavailable, "the host of PENSTOCK_S3_URL=" + s.url + " cannot be resolved: correct it, or check DNS"
+		return contracts.KindUnavailable, "the host of PENSTOCK_S3_URL=" + s.url +
+			" cannot be resolved: correct it, or check DNS"
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return contracts.KindUnavailable, "nothing listens at PENSTOCK_S3_URL=" + s.url + ": correct it, or start the server"
 	case errors.As(err, &op), isBroken(err):
@@ -133,7 +134,8 @@ func (s *S3) status(code int) (contracts.Kind, string) {
 	case code == http.StatusNotFound:
 		return contracts.KindMissing, "no such bucket or object at " + s.url
 	case code == http.StatusUnauthorized, code == http.StatusForbidden:
-		return contracts.KindDenied, "the credentials are wrong or lack this permission: check the PENSTOCK_S3_ keys and the policy"
+		return contracts.KindDenied, "the credentials are wrong or lack this permission: " +
+			"check the PENSTOCK_S3_ keys and the policy"
 	case code == http.StatusNotImplemented, code == http.StatusMethodNotAllowed:
 		return contracts.KindConfig, s.url + " does not offer this call: is it an S3-compatible store?"
 	case code >= 500, code == http.StatusTooManyRequests, code == http.StatusRequestTimeout:

@@ -240,7 +240,9 @@ func stub(t *testing.T, status int, code string) objects.S3Config {
 		}
 	}))
 	t.Cleanup(server.Close)
-	return objects.S3Config{URL: server.URL, AccessKey: "the-access-key", SecretKey: "the-secret-key", SessionToken: "the-token"}
+	c := keyed(server.URL)
+	c.SessionToken = "the-token"
+	return c
 }
 
 func TestAnswers(t *testing.T) {

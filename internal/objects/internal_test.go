@@ -59,7 +59,8 @@ func TestLocalErrors(t *testing.T) {
 	t.Parallel()
 	o := contracts.Object{Bucket: contracts.LocalBucket, Key: "data/x.csv"}
 	err := local(o, "open", &fs.PathError{Op: "open", Path: "/data/x.csv", Err: fs.ErrPermission})
-	if contracts.KindOf(err) != contracts.KindDenied || err.Error() != "/data/x.csv: open: permission denied: let this user read it" {
+	const want = "/data/x.csv: open: permission denied: let this user read it"
+	if contracts.KindOf(err) != contracts.KindDenied || err.Error() != want {
 		t.Errorf("%q: %v", contracts.KindOf(err), err)
 	}
 }

@@ -65,7 +65,9 @@ func listPrefix(t *testing.T, f Fixture) {
 	for _, key := range keys {
 		f.put(t, key, nil)
 	}
-	for _, prefix := range []string{"a", "a/", "a/b", "a/c", "a/c/", "a/c/d", "a b", "a b/", "a%", "ö", "日本/", "nothing", "no/thing/"} {
+	for _, prefix := range []string{
+		"a", "a/", "a/b", "a/c", "a/c/", "a/c/d", "a b", "a b/", "a%", "ö", "日本/", "nothing", "no/thing/",
+	} {
 		want := slices.DeleteFunc(slices.Clone(keys), func(k string) bool { return !strings.HasPrefix(k, prefix) })
 		wantKeys(t, "prefix "+prefix, f.keys(t, prefix, ""), want)
 		if len(want) > 1 {

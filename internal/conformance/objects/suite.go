@@ -1,5 +1,5 @@
-// Package objectstest is the one test suite of object stores: it runs on real S3 servers, on the embedded gateway and, as
-// far as it reads, on local folders.
+// Package objectstest is the one test suite of object stores: it runs on real S3 servers, on the embedded gateway and,
+// as far as it reads, on local folders.
 //
 // What must never happen: a test that asks for more of one store than of another without saying so in its Fixture.
 package objectstest

@@ -60,8 +60,8 @@ type description struct {
 	} `json:"object"`
 }
 
-// SendEvent publishes a creation. One that cannot be published is lost: notifications are hints, listings find what they
-// miss. It encodes before it returns, because the context is reused then.
+// SendEvent publishes a creation. One that cannot be published is lost: notifications are hints, listings find what
+// they miss. It encodes before it returns, because the context is reused then.
 func (s *sender) SendEvent(ctx fiber.Ctx, m s3event.EventMeta) {
 	bucket, key, _ := strings.Cut(strings.TrimPrefix(ctx.Path(), "/"), "/")
 	if slices.Contains(s.silent, bucket) || !strings.HasPrefix(string(m.EventName), "s3:ObjectCreated:") {

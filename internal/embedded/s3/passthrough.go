@@ -30,6 +30,8 @@ func (r *rooted) DeleteBucket(ctx context.Context, bucket string) error {
 }
 
 // GetBucketAcl passes on.
+//
+//nolint:revive // the interface spells it so
 func (r *rooted) GetBucketAcl(ctx context.Context, in *s3.GetBucketAclInput) ([]byte, error) {
 	q := *in
 	q.Bucket = r.at(in.Bucket)

@@ -57,7 +57,8 @@ func (r *rooted) ListBuckets(
 	out.Owner.ID, out.Prefix = in.Owner, in.Prefix
 	for _, e := range entries {
 		name := e.Name()
-		if !e.IsDir() || !utils.IsValidBucketName(name) || !strings.HasPrefix(name, in.Prefix) || name <= in.ContinuationToken {
+		if !e.IsDir() || !utils.IsValidBucketName(name) || !strings.HasPrefix(name, in.Prefix) ||
+			name <= in.ContinuationToken {
 			continue
 		}
 		if in.MaxBuckets > 0 && len(out.Buckets.Bucket) == int(in.MaxBuckets) {

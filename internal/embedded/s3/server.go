@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/versity/versitygw/auth"
 	"github.com/versity/versitygw/backend/meta"
@@ -56,12 +57,14 @@ const (
 	region       = "us-east-1"
 	connections  = 4096
 	portAttempts = 5 // a port that was free may be taken when it is bound
+	stopInterval = 5 * time.Millisecond
 )
 
 // Start runs the gateway and returns when it answers. The context bounds the start only.
 func Start(ctx context.Context, c Config) (*Server, error) {
 	if !running.CompareAndSwap(false, true) {
-		return nil, contracts.Errorf(contracts.KindInternal, "the embedded S3 server runs in this process already: close it first")
+		return nil, contracts.Errorf(contracts.KindInternal,
+			"the embedded S3 server runs in this process already: close it first")
 	}
 	s, err := start(ctx, c)
 	if err != nil {
@@ -73,7 +76,8 @@ func Start(ctx context.Context, c Config) (*Server, error) {
 
 func start(ctx context.Context, c Config) (s *Server, err error) {
 	if (c.AccessKey == "") != (c.SecretKey == "") {
-		return nil, contracts.Errorf(contracts.KindConfig, "embedded S3: access key and secret key go together: give both or none")
+		return nil, contracts.Errorf(contracts.KindConfig,
+			"embedded S3: access key and secret key go together: give both or none")
 	}
 	if c.AccessKey == "" {
 		c.AccessKey, c.SecretKey = rand.Text()[:20], rand.Text()
@@ -99,7 +103,8 @@ func openBackend(dir string) (*rooted, error) {
 		return nil, contracts.Errorf(contracts.KindConfig, "embedded S3: %w", err)
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, contracts.Errorf(contracts.KindConfig, "embedded S3: %w: set PENSTOCK_DATA to a folder that can be written", err)
+		return nil, contracts.Errorf(contracts.KindConfig,
+			"embedded S3: %w: set PENSTOCK_DATA to a folder that can be written", err)
 	}
 	if err := checkAttributes(dir); err != nil {
 		return nil, err
@@ -126,10 +131,12 @@ func checkAttributes(dir string) error {
 	}
 	switch {
 	case errors.Is(err, syscall.ENOTSUP):
-		return contracts.Errorf(contracts.KindConfig, "embedded S3: the file system of %s has no extended attributes, which keep "+
-			"the ETags: set PENSTOCK_DATA to a folder on ext4, XFS, Btrfs or APFS, or PENSTOCK_S3_URL to a server", dir)
+		return contracts.Errorf(contracts.KindConfig,
+			"embedded S3: the file system of %s has no extended attributes, which keep the ETags: "+
+				"set PENSTOCK_DATA to a folder on ext4, XFS, Btrfs or APFS, or PENSTOCK_S3_URL to a server", dir)
 	case err != nil:
-		return contracts.Errorf(contracts.KindConfig, "embedded S3: %s: %w: set PENSTOCK_DATA to a folder that can be written", dir, err)
+		return contracts.Errorf(contracts.KindConfig,
+			"embedded S3: %s: %w: set PENSTOCK_DATA to a folder that can be written", dir, err)
 	}
 	return nil
 }
@@ -186,7 +193,7 @@ func (s *Server) serve(ctx context.Context, addr string) error {
 	case err := <-s.served:
 		return contracts.Errorf(contracts.KindConfig, "embedded S3 on %s: %w", addr, err)
 	case <-ctx.Done():
-		return errors.Join(context.Cause(ctx), s.api.ShutDown(), <-s.served)
+		return errors.Join(context.Cause(ctx), s.stop())
 	}
 }
 
@@ -202,12 +209,25 @@ func (s *Server) Close() error {
 		return nil
 	}
 	defer running.Store(false)
-	err := s.api.ShutDown()
-	<-s.served // only says that its listener was closed
-	if err = errors.Join(err, s.release()); err != nil {
+	if err := errors.Join(s.stop(), s.release()); err != nil {
 		return fmt.Errorf("close the embedded S3 server: %w", err)
 	}
 	return nil
+}
+
+// stop ends the API and waits for it. A shutdown that comes between binding and serving is forgotten, so it is
+// repeated.
+func (s *Server) stop() error {
+	again := time.NewTicker(stopInterval)
+	defer again.Stop()
+	for {
+		err := s.api.ShutDown()
+		select {
+		case _ = <-s.served: // only says that its listener was closed
+			return err
+		case <-again.C:
+		}
+	}
 }
 
 func (s *Server) release() error {
