@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"io"
 	"net"
 	"os"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/penstock-io/penstock/internal/testenv"
 	"github.com/penstock-io/penstock/internal/testenv/tools"
@@ -64,7 +66,6 @@ func TestExitCode(t *testing.T) {
 	}
 }
 
-// TestServersEnd holds a connection to the server, which ends when the server does, and the command's output.
 func TestServersEnd(t *testing.T) {
 	t.Parallel()
 	tests := map[string]syscall.Signal{"after a signal": syscall.SIGTERM, "with a killed parent": syscall.SIGKILL}
@@ -84,21 +85,36 @@ func TestServersEnd(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			conn, err := net.Dial("tcp", strings.TrimPrefix(strings.TrimSpace(url), "nats://"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer conn.Close()
 			if err := cmd.Process.Signal(signal); err != nil {
 				t.Fatal(err)
 			}
-			_, _ = io.Copy(io.Discard, conn)   // returns when the connection ends, orderly or not
-			_, _ = io.Copy(io.Discard, output) // returns when the command has ended, too
-			_ = cmd.Wait()                     // a signal ends it
-			if again, err := net.Dial("tcp", conn.RemoteAddr().String()); err == nil {
-				again.Close()
-				t.Errorf("%s still listens", conn.RemoteAddr())
+			if err := stdout.(*os.File).SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
+				t.Fatal(err)
 			}
+			if _, err := io.Copy(io.Discard, output); err != nil { // its end is the command's
+				t.Fatalf("wait for the command's end: %v", err)
+			}
+			_ = cmd.Wait() // a signal ends it
+			awaitEnd(t, strings.TrimPrefix(strings.TrimSpace(url), "nats://"))
 		})
+	}
+}
+
+// awaitEnd returns when nothing listens at addr any more. A server that is about to end closes the connection first.
+func awaitEnd(t *testing.T, addr string) {
+	t.Helper()
+	for {
+		conn, err := net.Dial("tcp", addr)
+		if err != nil {
+			return
+		}
+		if err := conn.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
+			t.Fatal(err)
+		}
+		_, err = io.Copy(io.Discard, conn)
+		_ = conn.Close() // only read
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Fatalf("%s still serves", addr)
+		}
 	}
 }
