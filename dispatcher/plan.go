@@ -151,12 +151,16 @@ func (p *planner) split(ctx context.Context, o contracts.Object) error {
 
 // bind reads the head of an object that is split, and finds the pipeline's fields in it.
 func (p *planner) bind(ctx context.Context, o contracts.Object) (*contracts.Binding, error) {
-	format := p.Pipeline.Format()
+	c := p.Pipeline
+	format := c.Format()
 	head, err := chunk.ReadHead(ctx, p.Objects, o, format, maxHead)
 	if err != nil {
 		return nil, fmt.Errorf("read the head of %s: %w", o.Address(), err)
 	}
-	binding, err := head.Bind(o.Address(), format, p.Pipeline.Inputs(), p.Pipeline.Strict())
+	binding, err := head.Bind(o.Address(), format, c.Inputs(), c.Strict())
+	if err == nil && c.Strict() {
+		err = head.Require(o.Address(), format, c.Inputs()[:c.Required()])
+	}
 	return &binding, err
 }
 

@@ -30,8 +30,10 @@ func (w *Workers) handle(ctx context.Context, m Message, l *loader) {
 	}
 	log := w.cfg.Log.With("job", work.Job, "chunk", work.Chunk, "work", work.Work, "attempt", m.Deliveries())
 	log.Debug("chunk taken")
+	again := m.Deliveries() > 1
 	for delay := 500 * time.Millisecond; ; delay = min(2*delay, 15*time.Second) {
-		err := w.attempt(ctx, m, work, l)
+		err := w.attempt(ctx, work, l, again)
+		again = true
 		if contracts.KindOf(err) == contracts.KindUnavailable && ctx.Err() == nil {
 			log.Warn("server away: trying again", "in", delay, "err", err)
 			sleep(ctx, delay)
@@ -45,7 +47,7 @@ func (w *Workers) handle(ctx context.Context, m Message, l *loader) {
 }
 
 // attempt does the work once, and stores and announces what came of it. A panic is an internal error of this chunk.
-func (w *Workers) attempt(ctx context.Context, m Message, work contracts.ChunkWork, l *loader) (err error) {
+func (w *Workers) attempt(ctx context.Context, work contracts.ChunkWork, l *loader, again bool) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = contracts.Errorf(contracts.KindInternal, "panic: %v\n%s", p, debug.Stack())
@@ -56,7 +58,7 @@ func (w *Workers) attempt(ctx context.Context, m Message, work contracts.ChunkWo
 			"segments of %d bytes: this worker takes at most %d: plan with a smaller --chunk-size",
 			work.SegmentSize, w.cfg.MaxSegment)
 	}
-	if m.Deliveries() > 1 {
+	if again {
 		if over, err := w.isOver(ctx, work); err != nil || over {
 			return err
 		}
@@ -71,7 +73,7 @@ func (w *Workers) attempt(ctx context.Context, m Message, work contracts.ChunkWo
 	return w.conclude(ctx, completion, work)
 }
 
-// isOver spares work on a message that came again: the chunk has an outcome, or its job has ended. News is told again,
+// isOver spares work on a chunk that is tried again: the chunk has an outcome, or its job has ended. News is told again,
 // since whoever stored the outcome may have died before he could.
 func (w *Workers) isOver(ctx context.Context, work contracts.ChunkWork) (bool, error) {
 	if work.Work == contracts.Load {

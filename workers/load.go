@@ -67,8 +67,10 @@ func (l *loader) open(ctx context.Context, work contracts.ChunkWork) (err error)
 // own errors end the part and are its result.
 func (l *loader) loadPart(ctx context.Context, i int) error {
 	part := l.work.Parts[i]
+	c := l.pipeline
 	r, err := chunk.NewReader(ctx, l.w.Objects, part, chunk.Spec{
-		Format: l.pipeline.Format(), Inputs: l.pipeline.Inputs(), Strict: l.pipeline.Strict(), MaxRecord: l.work.MaxRecord,
+		Format: c.Format(), Inputs: c.Inputs(), Strict: c.Strict(), Required: c.Inputs()[:c.Required()],
+		MaxRecord: l.work.MaxRecord,
 	})
 	if err == nil {
 		err = l.readPart(ctx, i, r)

@@ -11,11 +11,14 @@ import (
 
 // Bind finds the inputs in the head: by the header's names, or by position where the format has none. Each must be
 // there, unless strict turns this round: then every name of the header must be an input, and an input that the header
-// lacks is at -1. An object without header and records binds to nothing and is in order. Errors are KindInput and say
-// what was found.
+// lacks is at -1. An object without records binds to nothing and is in order, unless it should have had a header. Errors
+// are KindInput and say what was found.
 func (h Head) Bind(object string, f contracts.CSVFormat, inputs []string, strict bool) (contracts.Binding, error) {
 	b := contracts.Binding{DataOffset: h.DataOffset, Width: h.Width}
 	switch {
+	case h.Width == 0 && f.Header && len(inputs) > 0:
+		return b, contracts.At(contracts.KindInput, object, 0, "the file is empty: expected a header line that names %s; "+
+			"leave the file out, or set csv.header: false where files have none", list(inputs))
 	case h.Width == 0:
 		b.Positions = slices.Repeat([]int{-1}, len(inputs))
 		return b, nil

@@ -193,7 +193,8 @@ func TestMemoryIsBoundedByTheRecordLimit(t *testing.T) {
 	t.Parallel()
 	const limit = 100_000
 	d := mustDialect(t, standard())
-	src := io.MultiReader(strings.NewReader("a,b\n\""), io.LimitReader(endless{}, 50<<20), strings.NewReader("\",c\nd,e\n"))
+	long := io.LimitReader(endless{}, 50<<20)
+	src := io.MultiReader(strings.NewReader("a,b\n\""), long, strings.NewReader("\",c\nd,e\n"))
 	r := d.NewReader(src, Options{MaxRecord: limit, Inputs: []string{"0"}})
 	lengths := []int64{3, 50<<20 + 4, 3}
 	for _, want := range lengths {
@@ -266,7 +267,8 @@ func TestProblemsSayWhatWasFoundAndExpected(t *testing.T) {
 
 func TestUnclosedQuoteIsAnErrorWhereItOpened(t *testing.T) {
 	t.Parallel()
-	recs, err := readAll(t, mustDialect(t, standard()), "a,b\nc,d\ne,\"f\ng,h\n", Options{Object: "s3://b/k", MaxRecord: 10})
+	o := Options{Object: "s3://b/k", MaxRecord: 10}
+	recs, err := readAll(t, mustDialect(t, standard()), "a,b\nc,d\ne,\"f\ng,h\n", o)
 	var e *contracts.Error
 	if len(recs) != 2 || !errors.As(err, &e) || e.Kind != contracts.KindInput || e.Offset != 10 || e.Object != "s3://b/k" {
 		t.Fatalf("%d records, %v; expected 2 and an input error at byte 10", len(recs), err)

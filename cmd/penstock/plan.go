@@ -122,7 +122,7 @@ func (r *dryRun) read(ctx context.Context, p *plant, c *pipeline.Compiled, part 
 		}
 	}
 	reader, err := chunk.NewReader(ctx, p.objects, part, chunk.Spec{
-		Format: c.Format(), Inputs: c.Inputs(), Strict: c.Strict(), MaxRecord: maxRecord,
+		Format: c.Format(), Inputs: c.Inputs(), Strict: c.Strict(), Required: c.Inputs()[:c.Required()], MaxRecord: maxRecord,
 	})
 	if err != nil {
 		return err

@@ -90,7 +90,7 @@ func (p *plant) openStore(ctx context.Context) (err error) {
 		SessionToken: v.str("s3_session_token"), Region: v.str("s3_region"), Style: v.str("s3_style"), CAFile: v.str("s3_ca"),
 	}
 	if p.embedded != nil && p.embedded.s3 != nil {
-		cfg.URL = p.embedded.s3.URL()
+		cfg = objects.S3Config{URL: p.embedded.s3.URL()} // whatever opens other stores does not open this one
 		cfg.AccessKey, cfg.SecretKey = p.embedded.s3.Keys()
 	}
 	if p.s3, err = objects.NewS3(ctx, cfg); err != nil {
@@ -115,15 +115,14 @@ func (p *plant) subjects() contracts.Subjects {
 
 func (p *plant) queueConfig() queue.Config {
 	v := p.settings
-	cfg := queue.Config{
+	if p.embedded != nil && p.embedded.nats != nil {
+		return queue.Config{URL: p.embedded.nats.URL(), Prefix: v.str("nats_prefix"), Name: p.owner, Log: p.log}
+	}
+	return queue.Config{
 		URL: v.str("nats_url"), Prefix: v.str("nats_prefix"), User: v.str("nats_user"), Password: v.str("nats_password"),
 		Token: v.str("nats_token"), CredsFile: v.str("nats_creds"), NKeyFile: v.str("nats_nkey"),
 		CAFile: v.str("nats_ca"), CertFile: v.str("nats_cert"), KeyFile: v.str("nats_key"), Name: p.owner, Log: p.log,
 	}
-	if p.embedded != nil && p.embedded.nats != nil {
-		cfg.URL = p.embedded.nats.URL()
-	}
-	return cfg
 }
 
 func (p *plant) openQueue(ctx context.Context) (err error) {

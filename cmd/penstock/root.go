@@ -86,9 +86,15 @@ func run(ctx context.Context, args []string, io stdio, env []string) int {
 
 func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
-		Use:   "penstock",
-		Short: "Load files from object storage into Apache Cassandra: every record one correct row or one explained reject",
-		Args:  cobra.NoArgs, SilenceErrors: true, SilenceUsage: true,
+		Use:           "penstock",
+		Short:         "Load files from object storage into Apache Cassandra: every record one correct row or one explained reject",
+		SilenceErrors: true, SilenceUsage: true,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usageError(fmt.Errorf("unknown command %q", args[0]))
+			}
+			return nil
+		},
 		PersistentPreRunE: func(*cobra.Command, []string) error {
 			if a.output != "text" && a.output != "json" {
 				return usageError(fmt.Errorf("--output %q: expected text or json", a.output))
