@@ -94,10 +94,10 @@ func (s setting) find(flags *pflag.FlagSet, vars, file map[string]string, name s
 	if f := flags.Lookup(s.flag); s.flag != "" && f != nil && f.Changed {
 		return value{f.Value.String(), "flag --" + s.flag}, nil
 	}
-	if text, ok := vars[s.env()]; ok {
+	if text := vars[s.env()]; text != "" {
 		return value{text, "environment " + s.env()}, nil
 	}
-	if path, ok := vars[s.env()+"_FILE"]; ok {
+	if path := vars[s.env()+"_FILE"]; path != "" {
 		data, err := os.ReadFile(path)
 		if err != nil {
 			return value{}, contracts.Errorf(contracts.KindConfig, "%s_FILE: %w", s.env(), err)
