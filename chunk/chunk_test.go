@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"reflect"
 	"slices"
 	"strings"
@@ -182,13 +183,15 @@ func TestAHeadIsBounded(t *testing.T) {
 
 func TestABrokenConnectionIsNotTheFilesFault(t *testing.T) {
 	t.Parallel()
+	reset, changed := errors.New("connection reset"), contracts.Errorf(contracts.KindChanged, "etag")
 	tests := map[string]struct {
-		err  error
-		kind contracts.Kind
+		err, want error
+		kind      contracts.Kind
 	}{
-		"reset":     {errors.New("connection reset"), contracts.KindUnavailable},
-		"cancelled": {context.Canceled, contracts.KindInterrupted},
-		"changed":   {contracts.Errorf(contracts.KindChanged, "etag"), contracts.KindChanged},
+		"reset":     {reset, reset, contracts.KindUnavailable},
+		"short":     {io.EOF, io.ErrUnexpectedEOF, contracts.KindUnavailable},
+		"cancelled": {context.Canceled, context.Canceled, contracts.KindInterrupted},
+		"changed":   {changed, changed, contracts.KindChanged},
 	}
 	for name, tt := range tests {
 		for _, key := range []string{"a.csv", "a.csv.gz", "a.csv.zst"} {
@@ -196,7 +199,7 @@ func TestABrokenConnectionIsNotTheFilesFault(t *testing.T) {
 			f := dialect(func(*contracts.CSVFormat) {})
 			f.Compression = "auto"
 			_, err := readPart(t, m, whole(m, key, f), chunk.Spec{Format: f, MaxRecord: 100})
-			if contracts.KindOf(err) != tt.kind || !errors.Is(err, tt.err) {
+			if contracts.KindOf(err) != tt.kind || !errors.Is(err, tt.want) {
 				t.Errorf("%s of %s: %v, expected kind %s", name, key, err, tt.kind)
 			}
 			part := contracts.Part{Object: m.object("a.csv"), End: int64(len(m.data))}

@@ -129,7 +129,7 @@ func (r reference) quoted(i int) (value string, after int, closed bool) {
 	return b.String(), i, false
 }
 
-// expect is what a reader without a header must yield for the document, bound to the positions 0 and 1 where they exist.
+// expect is what a reader without a header must yield for the document, bound to every field of the first record.
 func (r reference) expect(from int, max int64) (all []got, open int) {
 	recs, open := r.records(from)
 	width := 0

@@ -47,7 +47,8 @@ var documents = []string{
 	"", "\n", "\r\n\r\n", "a", "a,b\nc,d\n", "a,b\r\nc,d\r\n", "a,b\rc,d\r", "a,b\n\n\nc,d",
 	`"a","b"` + "\n" + `"c","d"`, "\"a\nb\",c\r\nd,e", "\"a\r\nb\",c\r\n\"\"\"\",\"\"\r\n",
 	"a,\"b\"x,c\nd,e,f\n", "a,b\nc\nd,e,f\n,\n", "\"a\"\"b\",c\n\"d\"\"\",\"\"\"e\"\n", "\"a\" ,b\n c, d \n",
-	"#x\na,b\n#\"\n#,\r\nc,#d\n", "#only", "a\"b,c\n\"d,e\nf,g\n", "a,b\n\"open", "\"a\\\"b\",c\n\"\\\\\",\\\n\"\\x\ny\",z",
+	"#x\na,b\n#\"\n#,\r\nc,#d\n", "#only", "a\"b,c\n\"d,e\nf,g\n", "a,b\n\"open",
+	"\"a\\\"b\",c\n\"\\\\\",\\\n\"\\x\ny\",z",
 	"a||b\n\"c\"||d|e\n|f||\n\"g\"|h\n\"i\"|", "aab\naaab\n\"x\"aaab\"y\"\nxaab\"z\n\"", "abababac\nababababac\"q\"\n",
 	"\"a\nb\"abababac\"c\"abab\rd", ";c\na,a\"b\\\"\"a,a\n\"x\"a,b\"y\"\n", "a;|b\n\"c;|d\ne;f|\n#g\n\";|\"\n",
 	"\"\n\n\n\"\n,\n\"", "\r\r\n\n\r", " \n\t\n", "long long long,record\nb,c\n", "\"long \n long\n\",d\ne,f\n",
@@ -108,7 +109,9 @@ func TestEveryChunkSizeYieldsTheSameRecords(t *testing.T) {
 
 // alphabet is what a dialect's documents are made of: its own bytes and a few that mean nothing.
 func alphabet(f contracts.CSVFormat) []string {
-	all := []string{f.Delimiter, f.Delimiter, "\n", "\n", "\r", "\r\n", "a", "b", " ", "\t", ",", "|", "x\xff", "\x00", "\\"}
+	all := []string{
+		f.Delimiter, f.Delimiter, "\n", "\n", "\r", "\r\n", "a", "b", " ", "\t", ",", "|", "x\xff", "\x00", "\\",
+	}
 	for i := range len(f.Delimiter) {
 		all = append(all, f.Delimiter[i:i+1])
 	}

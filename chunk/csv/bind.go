@@ -11,8 +11,8 @@ import (
 
 // Bind finds the inputs in the head: by the header's names, or by position where the format has none. Each must be
 // there, unless strict turns this round: then every name of the header must be an input, and an input that the header
-// lacks is at -1. An object without records binds to nothing and is in order, unless it should have had a header. Errors
-// are KindInput and say what was found.
+// lacks is at -1. An object without records binds to nothing and is in order, unless it should have had a header.
+// Errors are KindInput and say what was found.
 func (h Head) Bind(object string, f contracts.CSVFormat, inputs []string, strict bool) (contracts.Binding, error) {
 	b := contracts.Binding{DataOffset: h.DataOffset, Width: h.Width}
 	switch {

@@ -128,38 +128,60 @@ func (r *Reader) field(n *node) (contracts.Field, bool) {
 // node is a name that some input's path goes through, and the value that the line under way has for it. nil stands for
 // every name that nobody asks for.
 type node struct {
-	kids    map[string]*node
+	name    string
+	kids    []*node
+	byName  map[string]*node // of many kids
 	kind    contracts.FieldKind
 	raw     []byte // as written, a string with its quotes
 	escaped bool
 }
 
+// few is how many names are compared one by one, which is faster than a map.
+const few = 8
+
 // add makes or finds a child.
 func (n *node) add(name string) *node {
-	if n.kids == nil {
-		n.kids = map[string]*node{}
+	if kid := n.find([]byte(name)); kid != nil {
+		return kid
 	}
-	if n.kids[name] == nil {
-		n.kids[name] = &node{}
+	kid := &node{name: name}
+	n.kids = append(n.kids, kid)
+	if len(n.kids) > few {
+		n.byName = map[string]*node{}
+		for _, k := range n.kids {
+			n.byName[k.name] = k
+		}
 	}
-	return n.kids[name]
+	return kid
+}
+
+func (n *node) find(name []byte) *node {
+	if n.byName != nil {
+		return n.byName[string(name)]
+	}
+	for _, kid := range n.kids {
+		if kid.name == string(name) {
+			return kid
+		}
+	}
+	return nil
 }
 
 // child is the node of a name as written between its quotes.
 func (n *node) child(name []byte, escaped bool) *node {
-	if n == nil || n.kids == nil {
+	if n == nil || len(n.kids) == 0 {
 		return nil
 	}
 	if escaped {
 		var short [64]byte
 		name, _ = unescape(short[:0], name)
 	}
-	return n.kids[string(name)]
+	return n.find(name)
 }
 
 // reset forgets the values of the line before, or of the same name before.
 func (n *node) reset() {
-	if n == nil || n.kind == contracts.Missing && n.kids == nil {
+	if n == nil {
 		return
 	}
 	n.kind, n.raw = contracts.Missing, nil

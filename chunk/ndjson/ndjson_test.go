@@ -38,7 +38,8 @@ func TestFields(t *testing.T) {
 		"kinds": {`{"a":"x","b":-1.50e+3,"c":true,"d":null,"e":[1, "]"],"f":{"g" : 1}}`,
 			[]string{"a", "b", "c", "d", "e", "f", "g"},
 			[]string{"text x", "number -1.50e+3", "bool true", "null", `json [1, "]"]`, `json {"g" : 1}`, "missing"}},
-		"path":              {`{"a":{"b":{"c":1}}}`, []string{"a.b.c", "a.b", "a.x.c"}, []string{"number 1", `json {"c":1}`, "missing"}},
+		"path": {`{"a":{"b":{"c":1}}}`, []string{"a.b.c", "a.b", "a.x.c"},
+			[]string{"number 1", `json {"c":1}`, "missing"}},
 		"path into scalar":  {`{"a":1}`, []string{"a.b", "a"}, []string{"missing", "number 1"}},
 		"path into array":   {`{"a":[{"b":1}]}`, []string{"a.b"}, []string{"missing"}},
 		"literal dot wins":  {`{"a":{"b":1},"a.b":2}`, []string{"a.b"}, []string{"number 2"}},
@@ -56,6 +57,9 @@ func TestFields(t *testing.T) {
 		"empty text":   {`{"a":"","":2}`, []string{"a", ""}, []string{"text", "number 2"}},
 		"broken UTF-8": {"{\"a\":\"\xff\"}", []string{"a"}, []string{"text \xff"}},
 		"unasked half": {`{"a":"\ud800","b":1}`, []string{"b"}, []string{"number 1"}},
+		"many names": {`{"f":6,"j":{"x":1},"a":1}`, strings.Split("a b c d e f g h i j j.x", " "), []string{"number 1",
+			"missing", "missing", "missing", "missing", "number 6", "missing", "missing", "missing", `json {"x":1}`,
+			"number 1"}},
 		"inputs twice": {`{"a":"\n1"}`, []string{"a", "a"}, []string{"text \n1", "text \n1"}},
 	}
 	for name, tt := range tests {
@@ -84,23 +88,24 @@ func (r *Reader) skip(t *testing.T) *Reader {
 func TestMalformedLinesAreRejectsThatSayWhere(t *testing.T) {
 	t.Parallel()
 	tests := map[string]string{
-		`{"a":1`:                           `byte 6 of the record: found the end of the line, expected ',' or '}'`,
-		`{"a":1}}`:                         `byte 7 of the record: found "}", expected the end of the line`,
-		`{"a":1} {"b":2}`:                  `byte 8 of the record: found "{", expected the end of the line`,
-		`[1]`:                              `byte 0 of the record: found "[", expected an object`,
-		` 1`:                               `byte 1 of the record: found "1", expected an object`,
-		`{"a":01}`:                         `byte 6 of the record: found "1", expected ',' or '}'`,
-		`{"a":1.}`:                         `byte 7 of the record: found "}", expected a digit`,
-		`{"a":1e}`:                         `byte 7 of the record: found "}", expected a digit`,
-		`{"a":-}`:                          `byte 6 of the record: found "}", expected a value`,
-		`{"a":nan}`:                        `byte 6 of the record: found "a", expected null`,
-		`{"a":truE}`:                       `byte 8 of the record: found "E", expected true`,
-		`{"a"}`:                            `byte 4 of the record: found "}", expected ':'`,
-		`{a:1}`:                            `byte 1 of the record: found "a", expected a name in quotes`,
-		`{"a":1,}`:                         `byte 7 of the record: found "}", expected a name in quotes`,
-		`{"a":[1,]}`:                       `byte 8 of the record: found "]", expected a value`,
-		`{"a":[1 2]}`:                      `byte 8 of the record: found "2", expected ',' or ']'`,
-		`{"a":"x`:                          `byte 7 of the record: found the end of the line, expected a string's next character or '"'`,
+		`{"a":1`:          `byte 6 of the record: found the end of the line, expected ',' or '}'`,
+		`{"a":1}}`:        `byte 7 of the record: found "}", expected the end of the line`,
+		`{"a":1} {"b":2}`: `byte 8 of the record: found "{", expected the end of the line`,
+		`[1]`:             `byte 0 of the record: found "[", expected an object`,
+		` 1`:              `byte 1 of the record: found "1", expected an object`,
+		`{"a":01}`:        `byte 6 of the record: found "1", expected ',' or '}'`,
+		`{"a":1.}`:        `byte 7 of the record: found "}", expected a digit`,
+		`{"a":1e}`:        `byte 7 of the record: found "}", expected a digit`,
+		`{"a":-}`:         `byte 6 of the record: found "}", expected a value`,
+		`{"a":nan}`:       `byte 6 of the record: found "a", expected null`,
+		`{"a":truE}`:      `byte 8 of the record: found "E", expected true`,
+		`{"a"}`:           `byte 4 of the record: found "}", expected ':'`,
+		`{a:1}`:           `byte 1 of the record: found "a", expected a name in quotes`,
+		`{"a":1,}`:        `byte 7 of the record: found "}", expected a name in quotes`,
+		`{"a":[1,]}`:      `byte 8 of the record: found "]", expected a value`,
+		`{"a":[1 2]}`:     `byte 8 of the record: found "2", expected ',' or ']'`,
+		`{"a":"x`: `byte 7 of the record: found the end of the line, expected a string's next ` +
+			`character or '"'`,
 		`{"a":"x\`:                         `byte 8 of the record: found the end of the line, expected an escape`,
 		`{"a":"\x"}`:                       `byte 7 of the record: found "x", expected one of "\/bfnrtu after a backslash`,
 		`{"a":"\u12g4"}`:                   `byte 10 of the record: found "g", expected four hexadecimal digits`,
@@ -123,7 +128,9 @@ func TestMalformedLinesAreRejectsThatSayWhere(t *testing.T) {
 
 // FuzzScan holds the scanner against encoding/json: what is JSON, and what its texts are.
 func FuzzScan(f *testing.F) {
-	for _, s := range []string{`{"a":"\ud83d\ude00"}`, `{"a":[1,{}],"a":-0.1e5}`, `{"a":"\u00"}`, "{\"a\":\"\xff\"}", `{"":null}`} {
+	for _, s := range []string{
+		`{"a":"\ud83d\ude00"}`, `{"a":[1,{}],"a":-0.1e5}`, `{"a":"\u00"}`, "{\"a\":\"\xff\"}", `{"":null}`,
+	} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, line []byte) {
@@ -157,19 +164,13 @@ func sameText(t *testing.T, line []byte, f contracts.Field) {
 		return // a number that float64 cannot hold
 	}
 	text, isText := want["a"].(string)
-	_, exact := firstExact(line)
-	if !exact {
-		return
+	if bytes.Count(line, []byte("a")) != 1 || bytes.Contains(line, []byte(`\u`)) {
+		return // encoding/json merges what it reads twice, and replaces half a surrogate pair
 	}
 	if isText != (f.Kind == contracts.Text) || isText && strings.ToValidUTF8(string(f.Bytes), "\ufffd") != text &&
 		!strings.Contains(text, "\ufffd") {
 		t.Fatalf("%q: %v %q, expected %q", line, f.Kind, f.Bytes, text)
 	}
-}
-
-// firstExact says whether "a" is the only spelling of the name: encoding/json merges into maps what it reads twice.
-func firstExact(line []byte) (string, bool) {
-	return "a", bytes.Count(line, []byte(`a`)) == 1 && !bytes.Contains(line, []byte(`\u`))
 }
 
 func TestNoAllocationPerRecord(t *testing.T) {

@@ -53,7 +53,8 @@ func (s *scanner) end() bool {
 func (s *scanner) value(n *node) bool {
 	c := s.space()
 	start := s.pos
-	kind, escaped, ok := contracts.Missing, false, false
+	var kind contracts.FieldKind
+	var escaped, ok bool
 	switch c {
 	case '"':
 		kind = contracts.Text

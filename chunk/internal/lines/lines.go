@@ -67,10 +67,19 @@ func (r *Reader) next(rec *contracts.Record) error {
 		if err := r.line(rec); err != nil {
 			return err
 		}
-		if rec.Problem != nil || len(bytes.Trim(rec.Raw, " \t")) > 0 {
+		if rec.Problem != nil || !blank(rec.Raw) {
 			return nil
 		}
 	}
+}
+
+func blank(b []byte) bool {
+	for _, c := range b {
+		if c != ' ' && c != '\t' {
+			return false
+		}
+	}
+	return true
 }
 
 // line reads one line, however long, and steps over the byte that ends it. The LF of a CRLF is an empty line.
