@@ -17,8 +17,9 @@ const (
 
 // Events calls fn for each event of a job, or of all jobs where job is "": all that the stream holds and then the new
 // ones, or the new ones only; those published after Events has returned are always seen. Calls come one at a time, in
-// the stream's order; after a reconnect or the loss of the stream, events may come again. What is no event is logged and
-// passed over. It runs until ctx ends, the queue is closed or stop is called; stop waits for fn, so fn must not call it.
+// the stream's order; after a reconnect or the loss of the stream, events may come again. What is no event is logged
+// and passed over. It runs until ctx ends, the queue is closed or stop is called; stop waits for fn, so fn must not
+// call it.
 func (q *Queue) Events(ctx context.Context, job contracts.JobID, all bool, fn func(contracts.Event)) (
 	stop func(), err error,
 ) {

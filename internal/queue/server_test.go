@@ -293,6 +293,34 @@ func TestAckWithoutServer(t *testing.T) {
 	wants(t, err, contracts.KindInterrupted, "pull from stream CHUNKS")
 }
 
+// TestNextWhileDisconnected begins to wait when there is no server to ask.
+func TestNextWhileDisconnected(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s := embedded(t, nats.Config{Dir: dir})
+	q := open(t, queue.Config{URL: s.URL()})
+	must(t, q.Setup(t.Context()))
+	must(t, q.PublishChunk(t.Context(), contracts.ChunkWork{V: 1, Job: "job-1", Work: contracts.Load}))
+	p, err := q.Chunks(t.Context())
+	must(t, err)
+	m, err := p.Next(t.Context())
+	must(t, err)
+	s.Close()
+	untilDown(t, m.Progress)
+	ctx, cancel := context.WithTimeout(t.Context(), 25*time.Second)
+	defer cancel()
+	came := make(chan error)
+	go func() {
+		_, err := p.Next(ctx)
+		came <- err
+	}()
+	embedded(t, nats.Config{Dir: dir, Addr: s.Addr()})
+	untilUp(t, func() error {
+		return q.PublishChunk(t.Context(), contracts.ChunkWork{V: 1, Job: "job-2", Work: contracts.Load})
+	})
+	must(t, <-came)
+}
+
 func untilUp(t *testing.T, call func() error) {
 	t.Helper()
 	err := call()
