@@ -43,6 +43,7 @@ type column struct {
 	program *program        // fromExpr
 	key     bool
 	alone   bool // the only column of the partition key: it may not be empty
+	decimal bool // a clustering decimal: 1.0 and 1.00 are one key, so they must be the same bytes
 }
 
 // Table is what the pipeline writes: partition key, clustering key, static, then regular columns.
@@ -160,6 +161,7 @@ func (c *compiler) addColumn(out *Compiled, spec *ColumnSpec, path string) {
 		out.required = len(c.names)
 	}
 	col.alone = role == cql.PartitionKey && len(c.spec.Table.PartitionKey) == 1
+	col.decimal = role == cql.ClusteringKey && t.Kind == cql.Decimal
 	out.columns = append(out.columns, col)
 	out.table.Columns = append(out.table.Columns, cql.Column{Name: spec.Name, Type: t, Role: role})
 }

@@ -118,13 +118,34 @@ func (t *Transformer) column(out []byte, i int, r *contracts.Record) ([]byte, *c
 			return cql.AppendUnset(out[:start]), nil
 		}
 	}
+	if col.decimal {
+		t.scratch = col.typ.AppendClusteringKey(t.scratch[:0], out[start+4:])
+		out = append(out[:start+4], t.scratch...)
+	}
 	n := len(out) - start - 4
-	if n == 0 && col.alone {
+	switch {
+	case n == 0 && col.alone:
 		return out, &contracts.Problem{Rule: contracts.RuleKey, Column: col.name,
 			Reason: "the partition key is empty: expected at least one byte"}
+	case col.typ.Multi() && hollow(col.typ, out[start+4:]):
+		return cql.AppendNull(out[:start]), nil
 	}
 	binary.BigEndian.PutUint32(out[start:], uint32(n))
 	return out, nil
+}
+
+// hollow says that a value of many cells has none: to Cassandra an empty unfrozen collection is null.
+func hollow(t cql.Type, value []byte) bool {
+	if t.Kind != cql.UDT {
+		return binary.BigEndian.Uint32(value) == 0
+	}
+	for len(value) > 0 {
+		if int32(binary.BigEndian.Uint32(value)) >= 0 {
+			return false
+		}
+		value = value[4:]
+	}
+	return true
 }
 
 func keyProblem(column string, kind contracts.FieldKind) *contracts.Problem {

@@ -275,3 +275,32 @@ func BenchmarkTransformExpression(b *testing.B) {
 		tr.Transform(r, dst)
 	}
 }
+
+func TestTransformMakesEqualKeysEqualBytes(t *testing.T) {
+	t.Parallel()
+	c := mustCompile(t, strings.Replace(spec("csv", "", "{name: v, type: int}"), "{name: ck, type: text}",
+		"{name: ck, type: decimal}", 1))
+	var keys []string
+	for _, text := range []string{"1", "1.0", "1.00", "100e-2"} {
+		_, row, res, p := c.Bind(testContext).Transform(record(0, txt("a"), txt(text), txt("7")), nil)
+		if res != Rowed {
+			t.Fatal(p)
+		}
+		keys = append(keys, string(row.KeyBytes()))
+	}
+	for i, k := range keys {
+		if k != keys[0] {
+			t.Errorf("key %d: %q: expected %q, as Cassandra takes both for one row", i, k, keys[0])
+		}
+	}
+}
+
+func TestTransformTakesAnEmptyCollectionForNull(t *testing.T) {
+	t.Parallel()
+	c := mustCompile(t, spec("ndjson", "", "{name: s, type: set<int>}", "{name: f, type: frozen<set<int>>}",
+		"{name: m, type: 'map<int, int>'}"))
+	got := outcome(t, c, record(0, txt("a"), txt("b"), doc("[]"), doc("[]"), doc("{}")))
+	if want := "a|b|null|[]|null"; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}

@@ -133,6 +133,9 @@ func (c *compiler) refuse(path string, col *ColumnSpec, t cql.Type, role cql.Rol
 		c.add(path+".type", "a replayed chunk would count again: use bigint", "column %q is a counter", col.Name)
 	case key && t.Multi():
 		c.add(path+".type", "write frozen<"+col.Type+">", "key column %q is not frozen", col.Name)
+	case role == cql.ClusteringKey && t.Kind != cql.Decimal && holds(t, cql.Decimal):
+		c.add(path+".type", "decimals of one value and several scales, such as 1.0 and 1.00, would be one row to Cassandra "+
+			"and two here: use text or varint", "clustering key column %q holds decimals inside %s", col.Name, t)
 	case key && t.Kind == cql.Duration:
 		c.add(path+".type", "durations have no order", "key column %q is a duration", col.Name)
 	case t.Kind == cql.List && t.Multi() && !slices.Contains(c.spec.AllowUnsafe, UnfrozenList):
@@ -157,4 +160,9 @@ func (c *compiler) layout(path string, col *ColumnSpec, t cql.Type) *cql.TimeLay
 		return nil
 	}
 	return &l
+}
+
+// holds says whether a kind occurs in a type.
+func holds(t cql.Type, k cql.Kind) bool {
+	return t.Kind == k || slices.ContainsFunc(t.Elems, func(e cql.Type) bool { return holds(e, k) })
 }
