@@ -223,7 +223,7 @@ func (s *Server) stop() error {
 	for {
 		err := s.api.ShutDown()
 		select {
-		case _ = <-s.served: // only says that its listener was closed
+		case <-s.served: //nolint:errcheck // it only says that its listener was closed
 			return err
 		case <-again.C:
 		}
