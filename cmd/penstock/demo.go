@@ -55,7 +55,6 @@ func (a *app) runDemo(c *cobra.Command, dir string) (reports []contracts.Report,
 	level := v["log_level"]
 	demoSettings(v, dir)
 	v["log_level"] = level
-	a.quiet = true
 	log, err := a.logger(v)
 	if err != nil {
 		return nil, err

@@ -226,6 +226,31 @@ func (a *app) report() *cobra.Command {
 		})
 }
 
+// retry loads what an ended job named and the ledger lacks, by a new job: what failed then, and nothing twice.
+func (a *app) retry() *cobra.Command {
+	return a.onJob("retry JOB", "Load again what an ended job could not load", needAll,
+		func(ctx context.Context, p *plant, id contracts.JobID) error {
+			old, err := p.store.Job(ctx, id)
+			if err != nil {
+				return err
+			}
+			if _, err := p.store.Report(ctx, id); err != nil {
+				return contracts.Errorf(contracts.KindConfig, "job %s is not over: expected one that has ended", id)
+			}
+			job := old.Job
+			job.ID, job.Force = contracts.NewJobID(time.Now(), p.owner+randomText(8)), false
+			workers, err := p.settings.integer("workers", 0)
+			if err != nil {
+				return usageError(err)
+			}
+			report, err := a.runJob(ctx, p, job, workers)
+			if err != nil {
+				return err
+			}
+			return a.finish(report)
+		})
+}
+
 // cancel ends a job.
 func (a *app) cancel() *cobra.Command {
 	return a.onJob("cancel JOB", "Start no further chunk of a job; what is in flight ends", needStore|needQueue,

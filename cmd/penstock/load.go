@@ -26,7 +26,6 @@ func (f *loadFlags) add(c *cobra.Command) {
 // load applies a pipeline, submits one job, sees it to its end and prints its report.
 func (a *app) load() *cobra.Command {
 	var f loadFlags
-	a.quiet = true
 	c := command("load PIPELINE SOURCE…", "Load files and wait for the report", cobra.ArbitraryArgs,
 		func(c *cobra.Command, args []string) error { return a.runLoad(c, f, args) })
 	f.add(c)
@@ -74,6 +73,11 @@ func (a *app) loadOne(
 	if err != nil {
 		return r, err
 	}
+	return a.runJob(ctx, p, job, workers)
+}
+
+// runJob publishes a job and sees it to its end, with roles in this process as it was asked to.
+func (a *app) runJob(ctx context.Context, p *plant, job contracts.Job, workers int) (r contracts.Report, err error) {
 	stop := a.startRoles(ctx, p, workers)
 	defer func() {
 		if rerr := stop(); err == nil {

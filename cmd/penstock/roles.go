@@ -15,10 +15,17 @@ import (
 
 // The story packages' interfaces return their own message types: these thin adapters say that queue's is one.
 
-type dispatcherInbox struct{ *queue.Puller }
+// dispatcherInbox makes streams and consumers again that are gone: NATS may forget everything.
+type dispatcherInbox struct {
+	*queue.Puller
+	queue *queue.Queue
+}
 
 func (i dispatcherInbox) Next(ctx context.Context) (dispatcher.Message, error) {
 	m, err := i.Puller.Next(ctx)
+	if contracts.KindOf(err) == contracts.KindMissing {
+		return nil, errors.Join(err, i.queue.Setup(ctx))
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -53,7 +60,7 @@ func (p *plant) runDispatcher(ctx context.Context) error {
 	defer notifications.Stop()
 	return dispatcher.New(cfg, dispatcher.Parts{
 		Store: p.store, Objects: p.objects, Queue: p.queue, Pipelines: p.pipelines,
-		Jobs: dispatcherInbox{jobs}, Notifications: dispatcherInbox{notifications},
+		Jobs: dispatcherInbox{jobs, p.queue}, Notifications: dispatcherInbox{notifications, p.queue},
 	}).Run(ctx)
 }
 

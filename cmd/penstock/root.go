@@ -34,7 +34,7 @@ type app struct {
 	env    []string
 	output string // text or json
 	config string // file
-	quiet  bool   // one-shot commands log warnings only
+	stays  bool   // a role's process: it logs what it does, where one-shot commands log warnings only
 }
 
 // exitError ends the process with a code; its error has been shown already where it is nil.
@@ -151,7 +151,7 @@ func (a *app) plant(c *cobra.Command, n need) (*plant, error) {
 // logger writes to stderr: warnings of one-shot commands, everything that roles do.
 func (a *app) logger(v values) (*slog.Logger, error) {
 	level := slog.LevelWarn
-	if !a.quiet {
+	if a.stays {
 		level = slog.LevelInfo
 	}
 	if text := v.str("log_level"); text != "" {
@@ -182,6 +182,6 @@ func (a *app) printJSON(v any) error {
 func (a *app) commands() []*cobra.Command {
 	return []*cobra.Command{
 		a.demo(), a.up(), a.load(), a.applyCommand(), a.submit(), a.lint(), a.plan(), a.jobs(), a.status(), a.report(),
-		a.rejects(), a.cancel(), a.dispatcher(), a.worker(), a.doctor(), a.schema(), a.configCommand(), a.version(),
+		a.rejects(), a.cancel(), a.retry(), a.dispatcher(), a.worker(), a.doctor(), a.schema(), a.configCommand(), a.version(),
 	}
 }

@@ -72,6 +72,7 @@ func (a *app) role(name, short string, run func(context.Context, *plant) error) 
 // rolePlant opens a plant for a process that stays. A server that is away is waited for: who starts first does not
 // matter.
 func (a *app) rolePlant(c *cobra.Command, join func(values) error) (*plant, error) {
+	a.stays = true
 	v, err := a.values(c)
 	if err != nil {
 		return nil, err
