@@ -63,19 +63,19 @@ func TestDataSurvivesARestart(t *testing.T) {
 
 // The gateway runs in a process of its own here, whose stdout is all its.
 func TestStdoutStaysClean(t *testing.T) {
-	if os.Getenv("PENSTOCK_TEST_CHILD") != "" {
-		useOnce(t)
+	if dir := os.Getenv("PENSTOCK_TEST_CHILD"); dir != "" {
+		useOnce(t, dir)
 		os.Exit(0) // before the test framework says anything
 	}
 	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestStdoutStaysClean$")
-	cmd.Env = append(os.Environ(), "PENSTOCK_TEST_CHILD=1")
+	cmd.Env = append(os.Environ(), "PENSTOCK_TEST_CHILD="+t.TempDir())
 	if said, err := cmd.Output(); err != nil || len(said) > 0 {
 		t.Errorf("stdout: %q, %v", said, err)
 	}
 }
 
-func useOnce(t *testing.T) {
-	s := start(t, s3.Config{Dir: t.TempDir()})
+func useOnce(t *testing.T, dir string) {
+	s := start(t, s3.Config{Dir: dir})
 	if err := fixture(t, connect(t, s)).Probe(t.Context()); err != nil {
 		t.Fatal(err)
 	}
