@@ -79,7 +79,7 @@ func examined(part, address string, hints map[contracts.Kind]string, err error) 
 var (
 	s3Hints = map[contracts.Kind]string{
 		contracts.KindUnavailable: "is the server up, and PENSTOCK_S3_URL its address as seen from here?",
-		contracts.KindDenied:      "check PENSTOCK_S3_ACCESS_KEY and PENSTOCK_S3_SECRET_KEY, and what they may do with both buckets",
+		contracts.KindDenied:      "check PENSTOCK_S3_ACCESS_KEY and PENSTOCK_S3_SECRET_KEY, and what they may do",
 		contracts.KindConfig:      "Penstock needs a store that honours If-Match and If-None-Match on PUT",
 		contracts.KindMissing:     "create the buckets PENSTOCK_STATE_BUCKET and PENSTOCK_REJECTS_BUCKET",
 	}

@@ -113,6 +113,6 @@ func folderKeys(path string) (keyPair, error) {
 // randomText is n random bytes in hexadecimal.
 func randomText(n int) string {
 	b := make([]byte, n)
-	rand.Read(b) //nolint:errcheck // never fails (crypto/rand, since Go 1.24)
+	rand.Read(b) // never fails
 	return hex.EncodeToString(b)
 }

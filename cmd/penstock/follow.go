@@ -55,7 +55,9 @@ func drain(events <-chan contracts.Event, stop func()) {
 }
 
 // await shows progress until the job's report is there.
-func (a *app) await(ctx context.Context, p *plant, id contracts.JobID, events <-chan contracts.Event) (contracts.Report, error) {
+func (a *app) await(
+	ctx context.Context, p *plant, id contracts.JobID, events <-chan contracts.Event,
+) (contracts.Report, error) {
 	show := a.newProgress(id)
 	defer show.close()
 	look := time.NewTicker(2 * time.Second)

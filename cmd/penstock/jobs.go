@@ -15,7 +15,9 @@ import (
 )
 
 // onJob makes a command about one job.
-func (a *app) onJob(use, short string, n need, run func(context.Context, *plant, contracts.JobID) error) *cobra.Command {
+func (a *app) onJob(
+	use, short string, n need, run func(context.Context, *plant, contracts.JobID) error,
+) *cobra.Command {
 	return command(use, short, cobra.ExactArgs(1), func(c *cobra.Command, args []string) (err error) {
 		if err := contracts.CheckName("job", args[0]); err != nil {
 			return usageError(err)

@@ -19,7 +19,7 @@ type loadFlags struct {
 }
 
 func (f *loadFlags) add(c *cobra.Command) {
-	c.Flags().StringVar(&f.table, "table", "", "KEYSPACE.TABLE: load without a pipeline, by the names of the table's columns")
+	c.Flags().StringVar(&f.table, "table", "", "KEYSPACE.TABLE: load without a pipeline, by the names of its columns")
 	c.Flags().BoolVar(&f.force, "force", false, "load what the ledger says is loaded, too")
 }
 

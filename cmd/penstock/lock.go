@@ -18,7 +18,7 @@ func lockFolder(dir string) (*folderLock, error) {
 		return nil, contracts.Errorf(contracts.KindConfig, "data folder: %w", err)
 	}
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		f.Close() //nolint:errcheck // nothing was written
+		f.Close()
 		return nil, contracts.Errorf(contracts.KindConfig,
 			"data folder %s is in use by another penstock: expected it free: use `penstock up` and other commands beside it, "+
 				"or another --data", dir)

@@ -127,7 +127,7 @@ func (r *dryRun) read(ctx context.Context, p *plant, c *pipeline.Compiled, part 
 	if err != nil {
 		return err
 	}
-	defer reader.Close() //nolint:errcheck // read as far as was needed
+	defer reader.Close() // read as far as was needed
 	t := c.Bind(pipeline.ObjectContext{Object: part.Object})
 	for range n {
 		rec, err := reader.Next()
@@ -216,7 +216,8 @@ func (a *app) describeDryRun(r *dryRun) {
 		fmt.Fprintf(a.Out, "  %d of the sampled records are filtered by `where`\n", r.Filtered)
 	}
 	for _, rej := range r.Rejects {
-		fmt.Fprintf(a.Out, "  reject: %s: byte %d: column %q: %s: %s\n", rej.Object, rej.Offset, rej.Column, rej.Rule, rej.Reason)
+		fmt.Fprintf(a.Out, "  reject: %s: byte %d: column %q: %s: %s\n",
+			rej.Object, rej.Offset, rej.Column, rej.Rule, rej.Reason)
 	}
 	for _, f := range r.Failures {
 		fmt.Fprintf(a.Out, "  failure: %s: %s\n", f.Kind, f.Message)

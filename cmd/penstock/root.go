@@ -87,7 +87,7 @@ func run(ctx context.Context, args []string, io stdio, env []string) int {
 func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "penstock",
-		Short:         "Load files from object storage into Apache Cassandra: every record one correct row or one explained reject",
+		Short:         "Load files from object storage into Apache Cassandra: each record a row or an explained reject",
 		SilenceErrors: true, SilenceUsage: true,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
@@ -181,7 +181,7 @@ func (a *app) printJSON(v any) error {
 // commands are all subcommands, in the order of docs/interface.md.
 func (a *app) commands() []*cobra.Command {
 	return []*cobra.Command{
-		a.demo(), a.up(), a.load(), a.applyCommand(), a.submit(), a.lint(), a.plan(), a.jobs(), a.status(), a.report(),
-		a.rejects(), a.cancel(), a.retry(), a.dispatcher(), a.worker(), a.doctor(), a.schema(), a.configCommand(), a.version(),
+		a.demo(), a.up(), a.load(), a.applyCommand(), a.submit(), a.lint(), a.plan(), a.jobs(), a.status(),
+		a.report(), a.rejects(), a.cancel(), a.retry(), a.dispatcher(), a.worker(), a.doctor(), a.schema(), a.configCommand(), a.version(),
 	}
 }

@@ -46,7 +46,10 @@ var settings = []setting{
 	{key: "cassandra_tls", def: "false"}, {key: "cassandra_ca"}, {key: "cassandra_cert"}, {key: "cassandra_key"},
 	{key: "data", flag: "data", def: "penstock-data", usage: "folder of whatever is embedded"},
 	{key: "state_bucket", def: "penstock-state"}, {key: "rejects_bucket", def: "penstock-rejects"},
-	{key: "workers", flag: "workers", def: strconv.Itoa(min(4, runtime.NumCPU())), usage: "chunks in flight in this process; 0 leaves the work to others"},
+	{
+		key: "workers", flag: "workers", def: strconv.Itoa(min(4, runtime.NumCPU())),
+		usage: "chunks in flight in this process; 0 leaves the work to others",
+	},
 	{key: "chunk_size", flag: "chunk-size", def: "8MiB", usage: "segment size for planning"},
 	{key: "max_record", def: "1MiB"}, {key: "window", def: "256"}, {key: "attempts", def: "5"},
 	{key: "reconcile", def: "30s"}, {key: "grace", def: "30s"},

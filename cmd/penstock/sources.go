@@ -101,7 +101,7 @@ func (p *plant) uploadFile(ctx context.Context, path string) (address string, er
 	if err != nil {
 		return "", err
 	}
-	defer f.Close() //nolint:errcheck // only read
+	defer f.Close()
 	hash := sha256.New()
 	size, err := io.Copy(hash, f)
 	if err != nil {

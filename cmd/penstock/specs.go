@@ -53,7 +53,7 @@ func (a *app) applyCommand() *cobra.Command {
 
 // lint says what is wrong with specs, without a connection.
 func (a *app) lint() *cobra.Command {
-	return command("lint FILE…", "Say what is wrong with pipelines: file:line:column: message (hint)", cobra.MinimumNArgs(1),
+	return command("lint FILE…", "Say what is wrong with pipelines, and where", cobra.MinimumNArgs(1),
 		func(_ *cobra.Command, files []string) error {
 			all := []pipeline.Finding{}
 			for _, file := range files {

@@ -41,9 +41,8 @@ func (a *app) sayUp(p *plant, workers int) {
 
 // dispatcher runs the dispatcher's role.
 func (a *app) dispatcher() *cobra.Command {
-	return a.role("dispatcher", "Turn jobs into chunks and see them to their end", func(ctx context.Context, p *plant) error {
-		return p.runDispatcher(ctx)
-	})
+	return a.role("dispatcher", "Turn jobs into chunks and see them to their end",
+		func(ctx context.Context, p *plant) error { return p.runDispatcher(ctx) })
 }
 
 // worker runs the worker's role.
