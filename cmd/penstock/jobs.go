@@ -50,6 +50,10 @@ func (a *app) submit() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if wait && p.solo() {
+				return usageError(errors.New("--wait: nobody loads anything here: " +
+					"expected --nats, or a `penstock up` on the same --data; or use `penstock load`"))
+			}
 			if wait {
 				report, err := a.submitAndFollow(c.Context(), p, job)
 				if err != nil {

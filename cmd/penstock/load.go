@@ -78,6 +78,10 @@ func (a *app) loadOne(
 
 // runJob publishes a job and sees it to its end, with roles in this process as it was asked to.
 func (a *app) runJob(ctx context.Context, p *plant, job contracts.Job, workers int) (r contracts.Report, err error) {
+	if p.solo() && workers == 0 {
+		return r, usageError(errors.New("--workers 0 leaves the work to others, and NATS is embedded in this process: " +
+			"expected a worker, or --nats, or a `penstock up` on the same --data"))
+	}
 	stop := a.startRoles(ctx, p, workers)
 	defer func() {
 		if rerr := stop(); err == nil {
