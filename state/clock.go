@@ -2,6 +2,7 @@ package state
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -10,8 +11,9 @@ import (
 )
 
 type clock struct {
-	V    int   `json:"v"`
-	Next int64 `json:"next"` // microseconds: the first free timestamp
+	V    int    `json:"v"`
+	Next int64  `json:"next"` // microseconds: the first free timestamp
+	By   string `json:"by"`   // random: two reservations never write the same document, so none takes the other's for its own
 }
 
 // Reserve takes n timestamps of a table, [base, base+n): disjoint from every other reservation, later than all before
@@ -26,7 +28,7 @@ func (s *Store) Reserve(ctx context.Context, table string, n int64, now time.Tim
 			}
 		}
 		base = max(c.Next, now.UnixMicro())
-		return json.Marshal(clock{V: contracts.Version, Next: base + n})
+		return json.Marshal(clock{V: contracts.Version, Next: base + n, By: rand.Text()})
 	})
 	if err != nil {
 		return 0, fmt.Errorf("reserve %d write timestamps of %s: %w", n, table, err)
