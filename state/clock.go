@@ -13,7 +13,7 @@ import (
 type clock struct {
 	V    int    `json:"v"`
 	Next int64  `json:"next"` // microseconds: the first free timestamp
-	By   string `json:"by"`   // random: two reservations never write the same document, so none takes the other's for its own
+	By   string `json:"by"`   // random, so that no reservation takes an equal document for its own
 }
 
 // Reserve takes n timestamps of a table, [base, base+n): disjoint from every other reservation, later than all before
