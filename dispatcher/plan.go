@@ -174,7 +174,7 @@ func (d *Dispatcher) plan(ctx context.Context, job contracts.AcceptedJob, c *pip
 	if size == 0 {
 		size = d.cfg.ChunkSize
 	}
-	w := d.store.NewPlan(job.ID, d.cfg.Owner)
+	w := d.store.NewPlan(job.ID)
 	sealed := state.Plan{SegmentSize: size, MaxRecord: d.cfg.MaxRecord}
 	out, err := d.planInto(ctx, w, job, c, size)
 	if err != nil {

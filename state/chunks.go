@@ -117,12 +117,10 @@ func (s *Store) update(ctx context.Context, key string, change func(old []byte) 
 		} else {
 			_, err = s.docs.Replace(ctx, key, data, etag)
 		}
-		switch contracts.KindOf(err) {
-		case contracts.KindExists, contracts.KindChanged, contracts.KindMissing:
-			continue // somebody else was first: look again
-		default:
+		if k := contracts.KindOf(err); k != contracts.KindExists && k != contracts.KindChanged {
 			return err
 		}
+		// Somebody else was first: look again.
 	}
 }
 

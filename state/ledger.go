@@ -130,8 +130,12 @@ func (l *Ledger) open(bucket, prefix, after string) {
 	l.next, l.stop = iter.Pull2(l.store.docs.List(l.ctx, prefix, after))
 }
 
+// advance moves to the next entry. After an error the listing is opened again: one that broke off knows nothing.
 func (l *Ledger) advance() error {
 	key, err, more := l.next()
 	l.head, l.ended = key, !more
+	if err != nil {
+		l.next = nil
+	}
 	return err
 }

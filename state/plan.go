@@ -2,7 +2,9 @@ package state
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
+	"strings"
 
 	"github.com/penstock-io/penstock/contracts"
 )
@@ -51,16 +53,16 @@ type PlanWriter struct {
 	chunks  int
 }
 
-// NewPlan begins a plan; attempt is unique to this try, so that two dispatchers never mix their pages.
-func (s *Store) NewPlan(job contracts.JobID, attempt string) *PlanWriter {
-	return &PlanWriter{store: s, job: job, attempt: attempt}
+// NewPlan begins a plan. Its pages have a place of their own, so that two tries, of one dispatcher or of two, never mix.
+func (s *Store) NewPlan(job contracts.JobID) *PlanWriter {
+	return &PlanWriter{store: s, job: job, attempt: strings.ToLower(rand.Text())}
 }
 
 func pageKey(job contracts.JobID, attempt string, n int) string {
 	return jobKey(job, fmt.Sprintf("plan/%s/%06d", attempt, n))
 }
 
-// Add appends a chunk.
+// Add appends a chunk. After an error the plan is of no use: begin another.
 func (w *PlanWriter) Add(ctx context.Context, c Planned) error {
 	w.pending = append(w.pending, c)
 	w.chunks++

@@ -1,0 +1,155 @@
+package state_test
+
+import (
+	"slices"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/penstock-io/penstock/contracts"
+	"github.com/penstock-io/penstock/state"
+)
+
+func job(id contracts.JobID, sources ...string) contracts.AcceptedJob {
+	return contracts.AcceptedJob{
+		Job:      contracts.Job{V: 1, ID: id, Pipeline: "readings", Revision: "r1", Source: sources},
+		Accepted: time.Date(2026, 1, 2, 3, 4, 5, 6000, time.UTC),
+	}
+}
+
+// listed gathers ids.
+func listed(t *testing.T, ids func(func(contracts.JobID, error) bool)) []contracts.JobID {
+	t.Helper()
+	var all []contracts.JobID
+	for id, err := range ids {
+		must(t, err)
+		all = append(all, id)
+	}
+	return all
+}
+
+func TestAcceptTwice(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	first, created, err := s.AcceptJob(t.Context(), job("j1", "s3://a/1"))
+	if err != nil || !created {
+		t.Fatalf("found %t, %v", created, err)
+	}
+	second, created, err := s.AcceptJob(t.Context(), job("j1", "s3://b/2"))
+	if err != nil || created || !slices.Equal(second.Source, first.Source) || !second.Accepted.Equal(first.Accepted) {
+		t.Errorf("found %+v, %t, %v: expected what was stored first", second, created, err)
+	}
+	if got := listed(t, s.ActiveJobs(t.Context())); !slices.Equal(got, []contracts.JobID{"j1"}) {
+		t.Errorf("active: %v", got)
+	}
+}
+
+func TestAcceptRace(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	var created atomic.Int32
+	sources := make([]string, 8)
+	race(8, func(i int) {
+		got, mine, err := s.AcceptJob(t.Context(), job("j1", "s3://a/"+string(rune('0'+i))))
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		if mine {
+			created.Add(1)
+		}
+		sources[i] = got.Source[0]
+	})
+	if n := len(slices.Compact(sources)); created.Load() != 1 || n != 1 {
+		t.Errorf("created %d times; the callers saw %d jobs: %v", created.Load(), n, sources)
+	}
+}
+
+func TestAJobEndsOnce(t *testing.T) {
+	t.Parallel()
+	s, ctx := open(t), t.Context()
+	_, _, err := s.AcceptJob(ctx, job("j1", "s3://a/1"))
+	must(t, err)
+	_, err = s.Report(ctx, "j1")
+	expectKind(t, err, contracts.KindMissing)
+	first, err := s.EndJob(ctx, contracts.Report{Job: "j1", State: contracts.StateDone})
+	must(t, err)
+	second, err := s.EndJob(ctx, contracts.Report{Job: "j1", State: contracts.StateFailed})
+	if err != nil || second.State != first.State {
+		t.Errorf("found %+v, %v: expected the first report", second, err)
+	}
+	must(t, s.Forget(ctx, "j1"))
+	must(t, s.Forget(ctx, "j1"))
+	// A redelivered message of an ended job does not wake it.
+	_, created, err := s.AcceptJob(ctx, job("j1", "s3://a/1"))
+	if active := listed(t, s.ActiveJobs(ctx)); err != nil || created || len(active) != 0 {
+		t.Errorf("found created %t, active %v, %v", created, active, err)
+	}
+	if all := listed(t, s.Jobs(ctx)); !slices.Equal(all, []contracts.JobID{"j1"}) {
+		t.Errorf("jobs: %v", all)
+	}
+}
+
+// TestMarkersAreMended stores a job as one that crashed before it wrote the markers would have.
+func TestMarkersAreMended(t *testing.T) {
+	t.Parallel()
+	d, ctx := docs(t), t.Context()
+	s := state.New(d)
+	_, _, err := s.AcceptJob(ctx, job("j1", "s3://a/1"))
+	must(t, err)
+	must(t, d.Delete(ctx, "active/j1"))
+	must(t, d.Delete(ctx, "index/j1"))
+	_, created, err := s.AcceptJob(ctx, job("j1", "s3://a/1"))
+	if err != nil || created {
+		t.Fatalf("found %t, %v", created, err)
+	}
+	if len(listed(t, s.ActiveJobs(ctx))) != 1 || len(listed(t, s.Jobs(ctx))) != 1 {
+		t.Error("the markers are still missing")
+	}
+}
+
+func TestUnknownJob(t *testing.T) {
+	t.Parallel()
+	_, err := open(t).Job(t.Context(), "nobody")
+	expectKind(t, err, contracts.KindMissing)
+}
+
+func TestControl(t *testing.T) {
+	t.Parallel()
+	s, ctx := open(t), t.Context()
+	if c, err := s.Control(ctx, "j1"); err != nil || c != state.Run {
+		t.Errorf("found %q, %v", c, err)
+	}
+	must(t, s.SetControl(ctx, "j1", state.Cancel))
+	if c, err := s.Control(ctx, "j1"); err != nil || c != state.Cancel {
+		t.Errorf("found %q, %v", c, err)
+	}
+}
+
+func TestPipelines(t *testing.T) {
+	t.Parallel()
+	s, ctx := open(t), t.Context()
+	_, err := s.Current(ctx, "readings")
+	expectKind(t, err, contracts.KindMissing)
+	_, err = s.Pipeline(ctx, "readings", "r1")
+	expectKind(t, err, contracts.KindMissing)
+	must(t, s.SavePipeline(ctx, "readings", "r1", []byte("one")))
+	must(t, s.SavePipeline(ctx, "readings", "r1", []byte("another")))
+	must(t, s.SetCurrent(ctx, "readings", "r1"))
+	spec, err := s.Pipeline(ctx, "readings", "r1")
+	if err != nil || string(spec) != "one" {
+		t.Errorf("found %q, %v: a revision is immutable", spec, err)
+	}
+	must(t, s.SetCurrent(ctx, "a", "r2"))
+	var names []string
+	for name, err := range s.Pipelines(ctx) {
+		must(t, err)
+		names = append(names, name)
+	}
+	if !slices.Equal(names, []string{"a", "readings"}) {
+		t.Errorf("found %v", names)
+	}
+	if r, err := s.Current(ctx, "a"); err != nil || r != "r2" {
+		t.Errorf("found %q, %v", r, err)
+	}
+}

@@ -1,0 +1,115 @@
+package state_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/penstock-io/penstock/contracts"
+	"github.com/penstock-io/penstock/state"
+)
+
+// planned is a chunk that says whose it is.
+func planned(whose string, n int) state.Planned {
+	o := contracts.Object{Bucket: "b", Key: fmt.Sprintf("%s/%d", whose, n), ETag: "e", Size: int64(n)}
+	return state.Planned{Parts: []contracts.Part{{Object: o, End: int64(n), Segments: 1}}, Scan: n%2 == 0, Follows: n%3 == 0}
+}
+
+// writePlan writes so many chunks and seals them.
+func writePlan(t *testing.T, s *state.Store, whose string, chunks int) state.Plan {
+	t.Helper()
+	w := s.NewPlan("j1")
+	for n := range chunks {
+		must(t, w.Add(t.Context(), planned(whose, n)))
+	}
+	if w.Chunks() != chunks {
+		t.Errorf("found %d chunks, expected %d", w.Chunks(), chunks)
+	}
+	p, err := w.Seal(t.Context(), state.Plan{Base: 7, Totals: contracts.PlanTotals{Chunks: chunks}})
+	must(t, err)
+	return p
+}
+
+// expectPlan reads the chunks in the given order and compares them.
+func expectPlan(t *testing.T, s *state.Store, p state.Plan, whose string, order ...int) {
+	t.Helper()
+	r := s.PlanReader(p)
+	for _, n := range order {
+		got, err := r.Chunk(t.Context(), n)
+		must(t, err)
+		if want := planned(whose, n); fmt.Sprintf("%+v", got) != fmt.Sprintf("%+v", want) {
+			t.Errorf("chunk %d: found %+v, expected %+v", n, got, want)
+		}
+	}
+}
+
+func TestPlanOverPages(t *testing.T) {
+	t.Parallel()
+	const page = state.PageChunks
+	for _, chunks := range []int{1, page - 1, page, page + 1, 2*page + 3} {
+		t.Run(fmt.Sprint(chunks), func(t *testing.T) {
+			t.Parallel()
+			s := open(t)
+			_, err := s.Plan(t.Context(), "j1")
+			expectKind(t, err, contracts.KindMissing)
+			p := writePlan(t, s, "a", chunks)
+			expectPlan(t, s, p, "a", 0, chunks-1, chunks/2, 0, chunks-1)
+			if _, err := s.PlanReader(p).Chunk(t.Context(), chunks); err == nil {
+				t.Errorf("a plan of %d chunks has chunk %d", chunks, chunks)
+			}
+		})
+	}
+}
+
+func TestEmptyPlan(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	writePlan(t, s, "a", 0)
+	p, err := s.Plan(t.Context(), "j1")
+	if err != nil || p.Base != 7 || p.Job != "j1" || p.Totals.Chunks != 0 {
+		t.Errorf("found %+v, %v", p, err)
+	}
+}
+
+// TestSealRace has two dispatchers plan one job at once: all read the chunks of the one that sealed first.
+func TestSealRace(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	const chunks = state.PageChunks + 2
+	sealed := make([]state.Plan, 4)
+	race(len(sealed), func(i int) {
+		w := s.NewPlan("j1")
+		for n := range chunks {
+			if err := w.Add(t.Context(), planned(fmt.Sprint(i), n)); err != nil {
+				t.Error(err)
+			}
+		}
+		var err error
+		if sealed[i], err = w.Seal(t.Context(), state.Plan{Base: int64(i)}); err != nil {
+			t.Error(err)
+		}
+	})
+	for _, p := range sealed {
+		if p.Attempt != sealed[0].Attempt || p.Base != sealed[0].Base {
+			t.Fatalf("found two plans: %+v and %+v", p, sealed[0])
+		}
+		expectPlan(t, s, p, fmt.Sprint(sealed[0].Base), 0, chunks-1)
+	}
+}
+
+// TestPlanOfALateDispatcher lets one that lost its lead go on planning after another has sealed.
+func TestPlanOfALateDispatcher(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	late := s.NewPlan("j1")
+	must(t, late.Add(t.Context(), planned("late", 0)))
+	first := writePlan(t, s, "first", 3)
+	for n := 1; n < state.PageChunks+1; n++ {
+		must(t, late.Add(t.Context(), planned("late", n)))
+	}
+	p, err := late.Seal(t.Context(), state.Plan{Base: 8})
+	must(t, err)
+	if p.Attempt != first.Attempt || p.Base != first.Base {
+		t.Errorf("found %+v, expected the first plan %+v", p, first)
+	}
+	expectPlan(t, s, p, "first", 0, 1, 2)
+}
