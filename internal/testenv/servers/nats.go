@@ -32,6 +32,10 @@ func StartNATS(ctx context.Context, dir, config string) (*NATS, error) {
 		return nil, err
 	}
 	file := filepath.Join(dir, "nats.conf")
+	// Each installation reserves what its streams may hold; a shared server has many, and only a share of the free disk.
+	if !strings.Contains(config, "jetstream") {
+		config += "\njetstream { max_file_store: 1TB }\n"
+	}
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		return nil, fmt.Errorf("write nats-server's configuration: %w", err)
 	}
