@@ -37,5 +37,9 @@ func restore(ctx context.Context, store *state.Store, job contracts.JobID, total
 	if err != nil {
 		return nil, err
 	}
-	return Restore(snapshot, total)
+	p, err := Restore(snapshot, total)
+	if err != nil {
+		return NewProgress(total), nil // a snapshot only spares work: what is stored says all that it says
+	}
+	return p, nil
 }

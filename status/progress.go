@@ -5,6 +5,8 @@
 package status
 
 import (
+	mathbits "math/bits"
+
 	"github.com/penstock-io/penstock/contracts"
 )
 
@@ -59,8 +61,10 @@ func Restore(snapshot []byte, total int) (*Progress, error) {
 	if err := contracts.Unmarshal(snapshot, p); err != nil {
 		return nil, err
 	}
-	if p.Total != total || len(p.DoneAt) != (total+7)/8 {
-		return nil, contracts.Errorf(contracts.KindInternal, "snapshot of %d chunks for a plan of %d", p.Total, total)
+	if p.Total != total || len(p.DoneAt) != (total+7)/8 || p.Done != p.DoneAt.count() {
+		return nil, contracts.Errorf(contracts.KindInternal,
+			"snapshot of %d chunks, %d done, with marks for %d: expected one of a plan of %d chunks",
+			p.Total, p.Done, p.DoneAt.count(), total)
 	}
 	if p.Dead == nil {
 		p.Dead = map[int]Outcome{}
@@ -141,3 +145,10 @@ type bits []byte
 
 func (b bits) has(i int) bool { return b[i/8]&(1<<(i%8)) != 0 }
 func (b bits) set(i int)      { b[i/8] |= 1 << (i % 8) }
+
+func (b bits) count() (n int) {
+	for _, eight := range b {
+		n += mathbits.OnesCount8(eight)
+	}
+	return n
+}

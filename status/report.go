@@ -3,6 +3,7 @@ package status
 import (
 	"cmp"
 	"maps"
+	"strings"
 	"time"
 
 	"github.com/penstock-io/penstock/contracts"
@@ -70,12 +71,26 @@ func (a Account) verdict(r contracts.Report) (contracts.State, *contracts.ErrorI
 	}
 }
 
-func (a Account) firstFailure() *contracts.ErrorInfo {
-	if len(a.Plan.Failures) > 0 {
-		return &a.Plan.Failures[0]
+// firstFailure is the first error in order of objects, whether planning or a chunk met it.
+func (a Account) firstFailure() (first *contracts.ErrorInfo) {
+	if a.Progress != nil {
+		first = a.Progress.FirstError()
 	}
-	if a.Progress == nil {
-		return nil
+	for i := range a.Plan.Failures {
+		if f := &a.Plan.Failures[i]; first == nil || place(f) < place(first) {
+			first = f
+		}
 	}
-	return a.Progress.FirstError()
+	return first
+}
+
+// place is the address of an error's object in a form that sorts as objects do; an error without one comes last.
+func place(e *contracts.ErrorInfo) string {
+	if e.Object == nil {
+		return "\xff"
+	}
+	if address, ok := strings.CutPrefix(*e.Object, "s3://"); ok {
+		return strings.Replace(address, "/", "\x00", 1)
+	}
+	return contracts.LocalBucket + "\x00" + *e.Object
 }

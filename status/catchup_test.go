@@ -1,0 +1,92 @@
+package status_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"testing"
+
+	"github.com/penstock-io/penstock/contracts"
+	"github.com/penstock-io/penstock/internal/embedded/s3"
+	"github.com/penstock-io/penstock/internal/objects"
+	"github.com/penstock-io/penstock/internal/testenv"
+	"github.com/penstock-io/penstock/state"
+	"github.com/penstock-io/penstock/status"
+)
+
+// client talks to the one gateway that a process may run.
+var client *objects.S3
+
+func TestMain(m *testing.M) {
+	code, err := withGateway(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func withGateway(m *testing.M) (code int, err error) {
+	dir, err := os.MkdirTemp("", "status-test-")
+	if err != nil {
+		return 0, err
+	}
+	defer os.RemoveAll(dir)
+	ctx := context.Background()
+	server, err := s3.Start(ctx, s3.Config{Dir: dir})
+	if err != nil {
+		return 0, err
+	}
+	defer server.Close()
+	access, secret := server.Keys()
+	client, err = objects.NewS3(ctx, objects.S3Config{URL: server.URL(), AccessKey: access, SecretKey: secret})
+	if err != nil {
+		return 0, err
+	}
+	defer client.Close()
+	return m.Run(), nil
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestCatchUp starts from every kind of snapshot; what is stored decides.
+func TestCatchUp(t *testing.T) {
+	t.Parallel()
+	ctx, bucket := t.Context(), testenv.Bucket(t)
+	must(t, client.EnsureBucket(ctx, bucket))
+	s := state.New(objects.NewDocs(client, bucket))
+	counts := func(n int64) contracts.Counts { return contracts.Counts{Read: n, Written: n} }
+	for _, n := range []int{0, 3, 7} { // 7 is of no chunk of this plan
+		_, err := s.PutDone(ctx, contracts.Completion{Job: "j1", Chunk: n, Counts: counts(1)})
+		must(t, err)
+	}
+	for _, n := range []int{1, 3} { // 3 was dead first
+		_, err := s.PutDead(ctx, contracts.Completion{Job: "j1", Chunk: n, Counts: counts(10),
+			Error: &contracts.ErrorInfo{Kind: contracts.KindInput, Message: "broken"}})
+		must(t, err)
+	}
+	early := status.NewProgress(5)
+	early.Apply(status.Outcome{Chunk: 0, Done: true, Counts: counts(1)})
+	early.Apply(status.Outcome{Chunk: 3, Counts: counts(10)})
+	snapshot, err := early.Snapshot()
+	must(t, err)
+	other, err := status.NewProgress(99).Snapshot()
+	must(t, err)
+	for _, c := range []struct {
+		name string
+		data []byte
+	}{{"none", nil}, {"an early one", snapshot}, {"one of another plan", other}, {"garbage", []byte("?")}} {
+		if c.data != nil {
+			must(t, s.SaveProgress(ctx, "j1", c.data))
+		}
+		p, err := status.CatchUp(ctx, s, "j1", 5)
+		if err != nil || p.Done != 2 || len(p.Dead) != 1 || p.Counts != counts(12) || !p.IsDone(3) || p.Has(2) {
+			t.Errorf("%s: found %+v, %v", c.name, p, err)
+		}
+	}
+}
