@@ -109,6 +109,11 @@ func (d *Dispatcher) checkJob(j *contracts.Job) error {
 	if err := contracts.CheckName("job id", string(j.ID)); err != nil {
 		return err
 	}
+	if j.Revision != "" { // it becomes part of a key
+		if err := contracts.CheckName("revision", j.Revision); err != nil {
+			return fmt.Errorf("job %s: %w", j.ID, err)
+		}
+	}
 	if len(j.Source) == 0 {
 		return contracts.Errorf(contracts.KindConfig, `job %s: no source: expected "source":["s3://bucket/key"]`, j.ID)
 	}
