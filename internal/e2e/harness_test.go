@@ -10,7 +10,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -23,37 +22,65 @@ import (
 	"github.com/penstock-io/penstock/internal/testenv"
 )
 
-// lab is one test's own installation on the shared servers: its own buckets, subjects and keyspace.
+// site is what a lab stands on.
+type site struct {
+	cassandra string // host:port; "" for a SQLite file
+	nats      string // URL
+	s3        testenv.S3Server
+}
+
+// lab is one test's own installation: its own buckets, subjects and keyspace or file.
 type lab struct {
 	t        *testing.T
 	binary   string
 	dir      string
 	env      []string
 	keyspace string
-	prefix   string
+	prefix   string // of subjects
 	bucket   string // for sources
+	state    string // bucket
+	db       string // path of the SQLite file; "" for Cassandra
 	s3       *minio.Client
 	nats     *nats.Conn
-	cql      *gocql.Session
+	cql      *gocql.Session // nil for SQLite
 }
 
-// newLab sets the installation up; everything of it ends with the test.
+// newLab sets an installation up on the shared servers; everything of it ends with the test.
 func newLab(t *testing.T, more ...string) *lab {
 	t.Helper()
-	server := testenv.S3(t)
+	return newLabAt(t, site{testenv.Cassandra(t), testenv.NATS(t), testenv.S3(t)}, more...)
+}
+
+// newFileLab is newLab with SQLite for Cassandra.
+func newFileLab(t *testing.T, more ...string) *lab {
+	t.Helper()
+	return newLabAt(t, site{"", testenv.NATS(t), testenv.S3(t)}, more...)
+}
+
+// newLabAt sets an installation up on given servers; more are settings.
+func newLabAt(t *testing.T, at site, more ...string) *lab {
+	t.Helper()
 	l := &lab{
 		t: t, binary: testenv.Penstock(t), dir: t.TempDir(), keyspace: testenv.Name(t, "e2e"),
-		prefix: strings.ReplaceAll(testenv.Name(t, "p"), "-", "_"), bucket: testenv.Bucket(t),
+		prefix: testenv.Name(t, "p"), bucket: testenv.Bucket(t), state: testenv.Bucket(t),
+	}
+	target := "cassandra://" + at.cassandra + "/" + l.keyspace
+	if at.cassandra == "" {
+		l.db = filepath.Join(l.dir, "table.db")
+		target = "sqlite:" + l.db
 	}
 	l.env = append(cleanEnv(),
-		"PENSTOCK_TARGET=cassandra://"+testenv.Cassandra(t)+"/"+l.keyspace,
-		"PENSTOCK_NATS_URL="+testenv.NATS(t), "PENSTOCK_NATS_PREFIX="+l.prefix,
-		"PENSTOCK_S3_URL="+server.URL, "PENSTOCK_S3_ACCESS_KEY="+server.AccessKey, "PENSTOCK_S3_SECRET_KEY="+server.SecretKey,
-		"PENSTOCK_STATE_BUCKET="+testenv.Bucket(t), "PENSTOCK_REJECTS_BUCKET="+testenv.Bucket(t),
+		"PENSTOCK_TARGET="+target, "PENSTOCK_NATS_URL="+at.nats, "PENSTOCK_NATS_PREFIX="+l.prefix,
+		"PENSTOCK_S3_URL="+at.s3.URL, "PENSTOCK_S3_ACCESS_KEY="+at.s3.AccessKey, "PENSTOCK_S3_SECRET_KEY="+at.s3.SecretKey,
+		"PENSTOCK_STATE_BUCKET="+l.state, "PENSTOCK_REJECTS_BUCKET="+testenv.Bucket(t),
 		"PENSTOCK_DATA="+filepath.Join(l.dir, "data"), "PENSTOCK_RECONCILE=2s",
 	)
 	l.env = append(l.env, more...)
-	l.connect(server)
+	l.openS3(at.s3)
+	l.openNATS(at.nats)
+	if at.cassandra != "" {
+		l.openCassandra(at.cassandra)
+	}
 	return l
 }
 
@@ -68,7 +95,7 @@ func cleanEnv() []string {
 	return env
 }
 
-func (l *lab) connect(server testenv.S3Server) {
+func (l *lab) openS3(server testenv.S3Server) {
 	l.t.Helper()
 	var err error
 	l.s3, err = minio.New(strings.TrimPrefix(server.URL, "http://"), &minio.Options{
@@ -76,11 +103,21 @@ func (l *lab) connect(server testenv.S3Server) {
 	})
 	l.must(err)
 	l.must(l.s3.MakeBucket(l.t.Context(), l.bucket, minio.MakeBucketOptions{}))
-	l.nats, err = nats.Connect(testenv.NATS(l.t))
+}
+
+func (l *lab) openNATS(url string) {
+	l.t.Helper()
+	var err error
+	l.nats, err = nats.Connect(url, nats.MaxReconnects(-1), nats.ReconnectWait(50*time.Millisecond))
 	l.must(err)
 	l.t.Cleanup(l.nats.Close)
-	cluster := gocql.NewCluster(testenv.Cassandra(l.t))
+}
+
+func (l *lab) openCassandra(addr string) {
+	l.t.Helper()
+	cluster := gocql.NewCluster(addr)
 	cluster.Timeout, cluster.ConnectTimeout = time.Minute, time.Minute
+	var err error
 	l.cql, err = cluster.CreateSession()
 	l.must(err)
 	l.t.Cleanup(func() {
@@ -159,68 +196,4 @@ func (l *lab) report(r result, code int) contracts.Report {
 		l.t.Fatalf("the counts do not add up: %+v", report.Records)
 	}
 	return report
-}
-
-// role is a dispatcher or worker that runs beside the test.
-type role struct {
-	cmd  *exec.Cmd
-	log  *safeBuffer
-	done chan error
-}
-
-// start starts a role; it is killed with the test, and its log shown if that failed.
-func (l *lab) start(args ...string) *role {
-	l.t.Helper()
-	r := &role{cmd: l.command(context.Background(), args...), log: &safeBuffer{}, done: make(chan error, 1)}
-	r.cmd.Stdout, r.cmd.Stderr = r.log, r.log
-	l.must(r.cmd.Start())
-	go func() { r.done <- r.cmd.Wait() }()
-	l.t.Cleanup(func() {
-		r.kill()
-		if l.t.Failed() {
-			l.t.Logf("%s:\n%s", strings.Join(args, " "), r.log.tail(4000))
-		}
-	})
-	return r
-}
-
-// kill is SIGKILL; it waits until the process is gone.
-func (r *role) kill() {
-	r.cmd.Process.Kill() //nolint:errcheck // it may be gone already
-	r.done <- <-r.done
-}
-
-// events follows the status stream of this lab over plain NATS, as any other program would.
-func (l *lab) events(job string) <-chan contracts.Event {
-	l.t.Helper()
-	events := make(chan contracts.Event, 10_000)
-	sub, err := l.nats.Subscribe(l.prefix+".status."+job+".>", func(m *nats.Msg) {
-		var e contracts.Event
-		if json.Unmarshal(m.Data, &e) == nil {
-			events <- e
-		}
-	})
-	l.must(err)
-	l.must(l.nats.Flush())
-	l.t.Cleanup(func() { sub.Unsubscribe() }) //nolint:errcheck // the connection closes next
-	return events
-}
-
-// safeBuffer collects a process's output.
-type safeBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *safeBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *safeBuffer) tail(n int) string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	text := b.buf.String()
-	return text[max(0, len(text)-n):]
 }
