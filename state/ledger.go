@@ -82,6 +82,7 @@ type Ledger struct {
 	next     func() (string, error, bool)
 	stop     func()
 	head     string // the entry that the listing stands at, "" before the first
+	passed   string // the stem that the listing has passed last
 	ended    bool
 }
 
@@ -104,16 +105,18 @@ func (l *Ledger) Has(o contracts.Object) (bool, error) {
 	if l.next == nil || l.bucket != o.Bucket {
 		l.open(o.Bucket, prefix, stem)
 	}
-	for !l.ended && l.head < stem {
+	if stem == l.passed { // another version of the same key: in the listing its entry may stand before the last one's
+		return l.lookUp(o)
+	}
+	has := false
+	for !l.ended && (l.head < stem || strings.HasPrefix(l.head, stem)) {
+		has = has || l.head == prefix+key
 		if err := l.advance(); err != nil {
 			return false, err
 		}
 	}
-	// Versions of one key stand side by side, in the order of their hashes, not of asking.
-	if l.ended || !strings.HasPrefix(l.head, stem) {
-		return false, nil
-	}
-	return l.lookUp(o)
+	l.passed = stem
+	return has, nil
 }
 
 func (l *Ledger) lookUp(o contracts.Object) (bool, error) {
