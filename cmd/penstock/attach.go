@@ -62,6 +62,14 @@ func attach(v values) error {
 	return nil
 }
 
+// attachRole is attach for a process that does work itself, whoever else does.
+func attachRole(v values) error {
+	workers := v["workers"]
+	err := attach(v)
+	v["workers"] = workers
+	return err
+}
+
 // attached is set where another process runs all roles.
 const attached = "attached"
 

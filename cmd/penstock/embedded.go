@@ -24,7 +24,7 @@ type embedded struct {
 }
 
 // startEmbedded starts what is not configured; nil where everything is.
-func startEmbedded(ctx context.Context, v values, log *slog.Logger) (e *embedded, err error) {
+func startEmbedded(ctx context.Context, v values, log *slog.Logger) (_ *embedded, err error) {
 	if v.given("nats_url") && v.given("s3_url") {
 		return nil, nil
 	}
@@ -35,7 +35,7 @@ func startEmbedded(ctx context.Context, v values, log *slog.Logger) (e *embedded
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, contracts.Errorf(contracts.KindConfig, "data folder: %w", err)
 	}
-	e = &embedded{}
+	e := &embedded{}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, e.Close())

@@ -58,7 +58,7 @@ func (a *app) worker() *cobra.Command {
 
 func (a *app) role(name, short string, run func(context.Context, *plant) error) *cobra.Command {
 	return command(name, short, cobra.NoArgs, func(c *cobra.Command, _ []string) (err error) {
-		p, err := a.rolePlant(c, attach)
+		p, err := a.rolePlant(c, attachRole)
 		if err != nil {
 			return err
 		}

@@ -1,10 +1,8 @@
 package e2e
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"io"
 	"os"
 	"os/exec"
@@ -165,15 +163,7 @@ type result struct {
 // run runs a command to its end.
 func (l *lab) run(args ...string) result {
 	l.t.Helper()
-	cmd := l.command(l.t.Context(), args...)
-	var out, errOut bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &errOut
-	err := cmd.Run()
-	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) {
-		l.t.Fatal(err)
-	}
-	return result{cmd.ProcessState.ExitCode(), out.String(), errOut.String()}
+	return l.start(args...).end()
 }
 
 func (l *lab) command(ctx context.Context, args ...string) *exec.Cmd {
