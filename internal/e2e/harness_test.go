@@ -95,12 +95,17 @@ func cleanEnv() []string {
 
 func (l *lab) openS3(server testenv.S3Server) {
 	l.t.Helper()
+	l.dialS3(server)
+	l.must(l.s3.MakeBucket(l.t.Context(), l.bucket, minio.MakeBucketOptions{}))
+}
+
+func (l *lab) dialS3(server testenv.S3Server) {
+	l.t.Helper()
 	var err error
 	l.s3, err = minio.New(strings.TrimPrefix(server.URL, "http://"), &minio.Options{
 		Creds: credentials.NewStaticV4(server.AccessKey, server.SecretKey, ""),
 	})
 	l.must(err)
-	l.must(l.s3.MakeBucket(l.t.Context(), l.bucket, minio.MakeBucketOptions{}))
 }
 
 func (l *lab) openNATS(url string) {
