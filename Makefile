@@ -17,7 +17,7 @@ TEST := PENSTOCK_TEST_BINARY=$(CURDIR)/bin/penstock go test -timeout 20m
 
 .PHONY: help
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "%-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## bin/penstock, and every other package compiles
@@ -38,8 +38,12 @@ race: setup build ## the packages that run concurrently, under the race detector
 	@$(WITH_SERVERS) env $(TEST) -race $(ARGS) $(RACE)
 
 .PHONY: bench
-bench: setup build ## all benchmarks
-	@$(WITH_SERVERS) -long env $(TEST) -run '^$$' -bench . -benchmem $(ARGS) $(PKG)
+bench: setup build ## all benchmarks, with those of bench-load
+	@$(WITH_SERVERS) -long env $(TEST) -timeout 2h -run '^$$' -bench . -benchmem $(ARGS) $(PKG)
+
+.PHONY: bench-load
+bench-load: setup build ## whole jobs: 1 GB loads, a million objects planned, the demo from nothing; takes half an hour
+	@$(WITH_SERVERS) -long env $(TEST) -timeout 2h -run '^$$' -bench . -benchtime 1x $(ARGS) ./internal/bench
 
 .PHONY: cover
 cover: setup build ## statement coverage by function in bin/cover.txt, the total here
