@@ -117,10 +117,8 @@ func (d *Dispatcher) checkJob(j *contracts.Job) error {
 	if len(j.Source) == 0 {
 		return contracts.Errorf(contracts.KindConfig, `job %s: no source: expected "source":["s3://bucket/key"]`, j.ID)
 	}
-	for _, s := range j.Source {
-		if _, err := parseSource(s); err != nil {
-			return fmt.Errorf("job %s: %w", j.ID, err)
-		}
+	if err := CheckSources(j.Source); err != nil {
+		return fmt.Errorf("job %s: %w", j.ID, err)
 	}
 	if j.ChunkSize < 0 || j.ChunkSize > MaxChunkSize {
 		return contracts.Errorf(contracts.KindConfig, "job %s: chunk_size %d: expected 1 to %d bytes, or 0 for the default",

@@ -22,7 +22,7 @@ func (r *runner) end(ctx context.Context, stopped contracts.State, cause error) 
 			return err
 		}
 	}
-	objects, err := r.tally(ctx)
+	objects, err := r.tally(ctx, stopped)
 	if err != nil {
 		return fmt.Errorf("tally the objects of %s: %w", r.id, err)
 	}
@@ -55,11 +55,11 @@ func (r *runner) announce(ctx context.Context, report contracts.Report) error {
 }
 
 // tally walks the plan once: an object is loaded when every part of it is, and failed when one part failed.
-func (r *runner) tally(ctx context.Context) (contracts.ObjectTotals, error) {
+func (r *runner) tally(ctx context.Context, stopped contracts.State) (contracts.ObjectTotals, error) {
 	t := r.plan.Totals
 	totals := contracts.ObjectTotals{Total: t.Objects, Skipped: t.Skipped, Failed: t.Failed}
-	if r.progress == nil {
-		return totals, nil
+	if r.progress == nil || stopped == contracts.StateFailed {
+		return totals, nil // what a job that failed as a whole has loaded is no reason to skip it the next time
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(ledgerWriters)

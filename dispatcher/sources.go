@@ -36,6 +36,16 @@ func parseSource(text string) (source, error) {
 	return source{text: text, bucket: bucket, key: key[:wild], pattern: re}, nil
 }
 
+// CheckSources says what is wrong with the form of sources, before a job is made of them.
+func CheckSources(sources []string) error {
+	for _, s := range sources {
+		if _, err := parseSource(s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func splitAddress(text string) (bucket, key string, err error) {
 	if rest, ok := strings.CutPrefix(text, "s3://"); ok {
 		bucket, key, _ = strings.Cut(rest, "/")

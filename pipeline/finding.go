@@ -10,11 +10,11 @@ import (
 
 // Finding is one thing that is wrong with a spec.
 type Finding struct {
-	File    string // as given to Parse; "" for a spec that came from no file
-	Line    int    // from 1; 0 where there is no file
-	Column  int    // from 1
-	Message string // what was found and what was expected
-	Hint    string // what to do; may be ""
+	File    string `json:"file"`    // as given to Parse; "" for a spec that came from no file
+	Line    int    `json:"line"`    // from 1; 0 where there is no file
+	Column  int    `json:"column"`  // from 1
+	Message string `json:"message"` // what was found and what was expected
+	Hint    string `json:"hint"`    // what to do; may be ""
 }
 
 // String is file:line:column: message (hint).

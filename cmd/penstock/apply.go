@@ -49,7 +49,7 @@ func (p *plant) apply(ctx context.Context, c *pipeline.Compiled) error {
 // tableSpec makes a spec of an existing table; the first source's name says the format.
 func (p *plant) tableSpec(ctx context.Context, name string, sources []string) (*pipeline.Spec, error) {
 	keyspace, table, ok := strings.Cut(name, ".")
-	if !ok || keyspace == "" || table == "" {
+	if !ok || keyspace == "" || table == "" || strings.Contains(table, ".") {
 		return nil, usageError(fmt.Errorf("--table %q: expected KEYSPACE.TABLE", name))
 	}
 	t, _, err := p.target.Describe(ctx, keyspace, table)

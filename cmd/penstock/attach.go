@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -49,9 +50,11 @@ func attach(v values) error {
 	set := map[string]string{
 		"nats_url": info.NATS, "s3_url": info.S3, "s3_access_key": keys.Access, "s3_secret_key": keys.Secret,
 	}
-	if !v.given("target") {
-		set["target"] = info.Target
+	if v.given("target") && v.str("target") != info.Target {
+		return usageError(fmt.Errorf("target %s (%s): the `penstock up` that runs in %s loads into %s: expected none, "+
+			"or another --data", redacted(v.str("target")), v["target"].source, dir, info.Target))
 	}
+	set["target"] = info.Target
 	if !v.given("workers") {
 		set["workers"] = "0"
 	}

@@ -68,9 +68,9 @@ func (a *app) runDemo(c *cobra.Command, dir string) (reports []contracts.Report,
 	if err != nil {
 		return nil, err
 	}
-	stop := a.startRoles(c.Context(), p, workers)
+	ctx, stop := a.startRoles(c.Context(), p, workers)
 	defer func() { err = errors.Join(err, stop()) }()
-	return a.loadExamples(c.Context(), p, filepath.Join(dir, "examples"))
+	return a.loadExamples(ctx, p, filepath.Join(dir, "examples"))
 }
 
 // loadExamples submits a job for each example pipeline.

@@ -65,6 +65,9 @@ func (a *app) await(
 	for {
 		select {
 		case <-ctx.Done():
+			if errors.Is(context.Cause(ctx), errRolesEnded) {
+				return contracts.Report{}, errRolesEnded
+			}
 			fmt.Fprintf(a.Err, "interrupted: job %s is not over: the same command takes it up again, "+
 				"`penstock cancel %s` ends it\n", id, id)
 			return contracts.Report{}, exitError{code: exitInterrupted}

@@ -77,7 +77,7 @@ func (a *app) publish(ctx context.Context, p *plant, job contracts.Job) error {
 		return err
 	}
 	if a.output == "json" {
-		return a.printJSON(job)
+		return a.printJSON(map[string]any{"job": job.ID, "pipeline": job.Pipeline, "source": job.Source})
 	}
 	fmt.Fprintln(a.Out, job.ID)
 	return nil
@@ -216,10 +216,14 @@ func (a *app) printEvent(e contracts.Event) {
 	fmt.Fprintln(a.Err, line)
 }
 
-// report prints the report of a job that has ended.
+// report prints the report of a job that has ended, or each of its errors.
 func (a *app) report() *cobra.Command {
-	return a.onJob("report JOB", "Print a job's report", needStore,
+	var failures bool
+	c := a.onJob("report JOB", "Print a job's report", needStore,
 		func(ctx context.Context, p *plant, id contracts.JobID) error {
+			if failures {
+				return a.printFailures(ctx, p, id)
+			}
 			r, err := account(ctx, p, id)
 			if err != nil {
 				return err
@@ -230,6 +234,8 @@ func (a *app) report() *cobra.Command {
 			}
 			return a.finish(r)
 		})
+	c.Flags().BoolVar(&failures, "failures", false, "print each object's error instead, one a line")
+	return c
 }
 
 // retry loads what an ended job named and the ledger lacks, by a new job: what failed then, and nothing twice.
@@ -271,8 +277,10 @@ func (a *app) cancel() *cobra.Command {
 			if err := p.store.SetControl(ctx, id, state.Cancel); err != nil {
 				return err
 			}
-			return p.queue.PublishEvent(ctx, contracts.Event{
+			err = p.queue.PublishEvent(ctx, contracts.Event{
 				V: contracts.Version, Job: id, Pipeline: job.Pipeline, Kind: contracts.EventControl, Time: time.Now().UTC(),
 			})
+			fmt.Fprintf(a.Err, "job %s is asked to end: `penstock report %s` says when it has\n", id, id)
+			return err
 		})
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -51,6 +53,12 @@ func (a *app) runLoad(c *cobra.Command, f loadFlags, args []string) (err error) 
 
 // split tells the pipeline from the sources.
 func (f loadFlags) split(args []string) (name string, sources []string, err error) {
+	if slices.Contains(args, "") {
+		return "", nil, usageError(errors.New("an argument is empty: expected a source: is a variable not set?"))
+	}
+	if f.table != "" && len(args) > 0 && slices.Contains([]string{".yaml", ".yml"}, filepath.Ext(args[0])) {
+		return "", nil, usageError(fmt.Errorf("--table takes no pipeline: expected sources only, found %s", args[0]))
+	}
 	if f.table == "" && len(args) > 0 {
 		name, args = args[0], args[1:]
 	}
@@ -82,28 +90,35 @@ func (a *app) runJob(ctx context.Context, p *plant, job contracts.Job, workers i
 		return r, usageError(errors.New("--workers 0 leaves the work to others, and NATS is embedded in this process: " +
 			"expected a worker, or --nats, or a `penstock up` on the same --data"))
 	}
-	stop := a.startRoles(ctx, p, workers)
+	ctx, stop := a.startRoles(ctx, p, workers)
 	defer func() {
-		if rerr := stop(); err == nil {
-			err = rerr
+		if rerr := stop(); rerr != nil {
+			err = rerr // why the job was not seen to its end
 		}
 	}()
 	return a.submitAndFollow(ctx, p, job)
 }
 
-// startRoles runs dispatcher and workers beside the command; the returned function ends them.
-func (a *app) startRoles(ctx context.Context, p *plant, workers int) (stop func() error) {
+// startRoles runs dispatcher and workers beside the command; the returned function ends them. If they end by
+// themselves, so does the returned context.
+func (a *app) startRoles(ctx context.Context, p *plant, workers int) (_ context.Context, stop func() error) {
 	if p.settings.str(attached) != "" && workers == 0 {
-		return func() error { return nil }
+		return ctx, func() error { return nil }
 	}
-	ctx, cancel := context.WithCancel(ctx)
+	roles, cancel := context.WithCancelCause(ctx)
 	done := make(chan error, 1)
-	go func() { done <- p.runRoles(ctx, workers) }()
-	return func() error {
-		cancel()
+	go func() {
+		done <- p.runRoles(roles, workers)
+		cancel(errRolesEnded)
+	}()
+	return roles, func() error {
+		cancel(nil)
 		return <-done
 	}
 }
+
+// errRolesEnded is why a context of startRoles ended where nobody interrupted it.
+var errRolesEnded = errors.New("dispatcher and workers of this process ended before the job did")
 
 // newJob applies the pipeline and makes a job of the sources; one that was interrupted and asks for the same is taken
 // up again.
@@ -121,6 +136,9 @@ func (a *app) newJob(ctx context.Context, p *plant, f loadFlags, name string, so
 	}
 	size, err := p.settings.size("chunk_size", 1, dispatcher.MaxChunkSize)
 	if err != nil {
+		return contracts.Job{}, usageError(err)
+	}
+	if err := dispatcher.CheckSources(addresses); err != nil {
 		return contracts.Job{}, usageError(err)
 	}
 	job := contracts.Job{

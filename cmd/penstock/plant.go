@@ -6,7 +6,6 @@ import (
 	"errors"
 	"log/slog"
 	"net"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -173,6 +172,9 @@ func parseTarget(text string) (targetAddress, error) {
 	hosts, keyspace, _ := strings.Cut(rest, "/")
 	t := targetAddress{keyspace: keyspace, hosts: strings.Split(hosts, ",")}
 	for _, h := range t.hosts {
+		if strings.Contains(h, "@") {
+			return targetAddress{}, badTarget(text)
+		}
 		if _, _, err := net.SplitHostPort(h); err != nil && !strings.Contains(err.Error(), "missing port") || h == "" {
 			return targetAddress{}, badTarget(text)
 		}
@@ -181,11 +183,9 @@ func parseTarget(text string) (targetAddress, error) {
 }
 
 func badTarget(text string) error {
-	if u, err := url.Parse(text); err == nil && u.User != nil {
-		text = u.Redacted()
-	}
 	return contracts.Errorf(contracts.KindConfig,
-		"target %q: expected cassandra://host[:port][,host…]/keyspace or sqlite:PATH, without user and password", text)
+		"target %q: expected cassandra://host[:port][,host…]/keyspace or sqlite:PATH, without user and password",
+		redacted(text))
 }
 
 // targetText is the target as configured, or the default in the data folder.

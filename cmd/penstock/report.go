@@ -30,6 +30,8 @@ func (a *app) printReport(r contracts.Report) error {
 	}
 	if r.Error != nil {
 		fmt.Fprintf(a.Out, "  error    %s: %s\n", r.Error.Kind, r.Error.Message)
+		fmt.Fprintf(a.Out, "  next     `penstock report %s --failures` shows all errors; once they are mended, "+
+			"`penstock retry %s` loads what is missing\n", r.Job, r.Job)
 	}
 	return nil
 }

@@ -126,6 +126,9 @@ func command(use, short string, args cobra.PositionalArgs, run func(*cobra.Comma
 // values resolves the settings for a command.
 func (a *app) values(c *cobra.Command) (values, error) {
 	v, err := resolve(c.Flags(), a.env, a.config)
+	if err == nil {
+		err = v.check()
+	}
 	if contracts.KindOf(err) == contracts.KindConfig {
 		return v, usageError(err)
 	}

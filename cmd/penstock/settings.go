@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/penstock-io/penstock/contracts"
+	"github.com/penstock-io/penstock/dispatcher"
 )
 
 // setting is one thing that a user can set, by flag, environment or file.
@@ -156,9 +157,83 @@ func (v values) str(key string) string { return v[key].text }
 // given says that a user set the value.
 func (v values) given(key string) bool { return v[key].source != "default" && v[key].text != "" }
 
+// check finds values that cannot be used, whoever would come to use them.
+func (v values) check() error {
+	errs := []error{}
+	note := func(_ any, err error) { errs = append(errs, err) }
+	note(v.boolean("cassandra_tls"))
+	for key, least := range map[string]int{"workers": 0, "window": 2, "attempts": 1} {
+		note(v.integer(key, least))
+	}
+	for _, key := range []string{"reconcile", "grace"} {
+		note(v.duration(key))
+	}
+	for _, key := range []string{"chunk_size", "max_record"} {
+		note(v.size(key, 1, dispatcher.MaxChunkSize))
+	}
+	note(v.choice("s3_style", "auto", "path", "host"))
+	note(v.choice("log_format", "text", "json"))
+	note(v.choice("log_level", "", "debug", "info", "warn", "error"))
+	note(v.scheme("nats_url", "nats://", "tls://", "ws://", "wss://"))
+	note(v.scheme("s3_url", "http://", "https://"))
+	note(nil, contracts.CheckName("nats-prefix", strings.ToLower(v.str("nats_prefix"))))
+	if text := v.str("target"); text != "" {
+		note(parseTarget(text))
+	}
+	return errors.Join(errs...)
+}
+
+func (v values) choice(key string, allowed ...string) (string, error) {
+	if text := v.str(key); slices.Contains(allowed, text) {
+		return text, nil
+	}
+	return "", v.bad(key, strings.Join(slices.DeleteFunc(allowed, func(s string) bool { return s == "" }), ", "))
+}
+
+func (v values) scheme(key string, allowed ...string) (string, error) {
+	text := v.str(key)
+	if text == "" || slices.ContainsFunc(allowed, func(s string) bool { return strings.HasPrefix(text, s) }) {
+		return text, nil
+	}
+	return "", v.bad(key, strings.Join(allowed, "… or ")+"…")
+}
+
+// shown is a setting as people may see it: secrets masked, also those in addresses, and what stands for no value.
+func (v values) shown(s setting) string {
+	text := v.str(s.key)
+	switch {
+	case s.secret && text != "":
+		return "********"
+	case text == "" && (s.key == "nats_url" || s.key == "s3_url"):
+		return "(embedded)"
+	case s.key == "target":
+		text, _ = targetText(v) // a data folder that cannot be found is told of elsewhere
+	case s.key == "log_level" && text == "":
+		return "(warn; info for roles)"
+	}
+	return redacted(text)
+}
+
+// redacted masks user and password in an address.
+func redacted(text string) string {
+	scheme, rest, ok := strings.Cut(text, "://")
+	if !ok {
+		return text
+	}
+	hosts, path, slash := strings.Cut(rest, "/")
+	at := strings.LastIndexByte(hosts, '@')
+	if at < 0 {
+		return text
+	}
+	if slash {
+		path = "/" + path
+	}
+	return scheme + "://********@" + hosts[at+1:] + path
+}
+
 func (v values) bad(key, expected string) error {
 	return contracts.Errorf(contracts.KindConfig, "%s %q (%s): expected %s",
-		strings.ReplaceAll(key, "_", "-"), v[key].text, v[key].source, expected)
+		strings.ReplaceAll(key, "_", "-"), redacted(v[key].text), v[key].source, expected)
 }
 
 func (v values) integer(key string, least int) (int, error) {

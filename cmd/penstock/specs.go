@@ -127,11 +127,7 @@ type shownSetting struct {
 func (a *app) printSettings(v values) error {
 	shown := []shownSetting{}
 	for _, s := range settings {
-		text := v.str(s.key)
-		if s.secret && text != "" {
-			text = "********"
-		}
-		shown = append(shown, shownSetting{s.key, s.env(), s.flag, text, v[s.key].source})
+		shown = append(shown, shownSetting{s.key, s.env(), s.flag, v.shown(s), v[s.key].source})
 	}
 	if a.output == "json" {
 		return a.printJSON(shown)
