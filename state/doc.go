@@ -8,6 +8,7 @@
 //
 //	pipelines/<name>/<revision>.yaml   a spec in canonical form; immutable
 //	current/<name>                     the revision that new jobs take
+//	targets/<name>                     the target that the pipeline was last applied with; a note
 //	jobs/<job>/job.json                the accepted job; immutable
 //	jobs/<job>/plan.json               the sealed plan; immutable
 //	jobs/<job>/plan/<attempt>/<page>   its chunks, in pages; immutable once sealed

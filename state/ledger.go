@@ -53,7 +53,9 @@ func ledgerKey(o contracts.Object) (key string, sorts bool) {
 }
 
 // AddLedger records that an object version was loaded.
-func (s *Store) AddLedger(ctx context.Context, pipeline string, job contracts.JobID, o contracts.Object, at time.Time) error {
+func (s *Store) AddLedger(
+	ctx context.Context, pipeline string, job contracts.JobID, o contracts.Object, at time.Time,
+) error {
 	key, _ := ledgerKey(o)
 	_, err := s.createJSON(ctx, ledgerPrefix(pipeline, o.Bucket)+key, LedgerEntry{
 		V: contracts.Version, Job: job, Object: o.Address(), Version: o.Version(), Loaded: at,

@@ -18,8 +18,11 @@ import (
 // ledgerKeys makes keys that are hard on an ordered encoding: prefixes of each other, of every byte, around the lengths
 // where the encoding is cut, and too long for it.
 func ledgerKeys(r *rand.Rand, n int) []string {
-	pieces := []string{"a", "a/", "a.", "a-", "A", "~", "é", "日本", "\x01", "\x7f", "/", " ", "0", "_", strings.Repeat("p", 61),
-		strings.Repeat("p", 62), strings.Repeat("q", 63), strings.Repeat("q", 124), strings.Repeat("z", 399)}
+	pieces := []string{
+		"a", "a/", "a.", "a-", "A", "~", "é", "日本", "\x01", "\x7f", "/", " ", "0", "_",
+		strings.Repeat("p", 61), strings.Repeat("p", 62), strings.Repeat("q", 63),
+		strings.Repeat("q", 124), strings.Repeat("z", 399),
+	}
 	seen := map[string]bool{}
 	for len(seen) < n {
 		var b strings.Builder

@@ -21,6 +21,20 @@ func (s *Store) SetCurrent(ctx context.Context, name, revision string) error {
 	return s.docs.Put(ctx, "current/"+name, []byte(revision))
 }
 
+// SwapTarget notes the target that a pipeline is loaded into and returns the one before; "" where there was none. It is
+// a note for people: nothing depends on it.
+func (s *Store) SwapTarget(ctx context.Context, name, target string) (before string, err error) {
+	key := "targets/" + name
+	data, _, err := s.docs.Get(ctx, key)
+	if err != nil && contracts.KindOf(err) != contracts.KindMissing {
+		return "", err
+	}
+	if string(data) == target {
+		return target, nil
+	}
+	return string(data), s.docs.Put(ctx, key, []byte(target))
+}
+
 // Current is the revision that new jobs take; KindMissing where the pipeline was never applied.
 func (s *Store) Current(ctx context.Context, name string) (string, error) {
 	data, _, err := s.docs.Get(ctx, "current/"+name)

@@ -25,7 +25,7 @@ type Plan struct {
 	SegmentSize int64                 `json:"segment_size"`
 	MaxRecord   int64                 `json:"max_record"`
 	Totals      contracts.PlanTotals  `json:"totals"`
-	Failures    []contracts.ErrorInfo `json:"failures,omitempty"` // the first MaxFailures objects that could not be planned
+	Failures    []contracts.ErrorInfo `json:"failures,omitempty"` // of the first MaxFailures objects that were not planned
 	Error       *contracts.ErrorInfo  `json:"error,omitempty"`    // the job as a whole could not be planned
 }
 
@@ -53,7 +53,7 @@ type PlanWriter struct {
 	chunks  int
 }
 
-// NewPlan begins a plan. Its pages have a place of their own, so that two tries, of one dispatcher or of two, never mix.
+// NewPlan begins a plan. Its pages have a place of their own, so that two tries, of one dispatcher or two, never mix.
 func (s *Store) NewPlan(job contracts.JobID) *PlanWriter {
 	return &PlanWriter{store: s, job: job, attempt: strings.ToLower(rand.Text())}
 }

@@ -11,7 +11,8 @@ import (
 // planned is a chunk that says whose it is.
 func planned(whose string, n int) state.Planned {
 	o := contracts.Object{Bucket: "b", Key: fmt.Sprintf("%s/%d", whose, n), ETag: "e", Size: int64(n)}
-	return state.Planned{Parts: []contracts.Part{{Object: o, End: int64(n), Segments: 1}}, Scan: n%2 == 0, Follows: n%3 == 0}
+	part := contracts.Part{Object: o, End: int64(n), Segments: 1}
+	return state.Planned{Parts: []contracts.Part{part}, Scan: n%2 == 0, Follows: n%3 == 0}
 }
 
 // writePlan writes so many chunks and seals them.

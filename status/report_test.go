@@ -109,7 +109,8 @@ func TestReportOfRunningJob(t *testing.T) {
 		t.Errorf("found %+v", r)
 	}
 	a.Progress = nil
-	if r = a.Running(accepted); r.State != contracts.StateAccepted || r.Rejects.ByRule == nil || r.Rejects.Location != nil {
+	r = a.Running(accepted)
+	if r.State != contracts.StateAccepted || r.Rejects.ByRule == nil || r.Rejects.Location != nil {
 		t.Errorf("found %+v", r)
 	}
 }

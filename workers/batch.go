@@ -20,6 +20,8 @@ type batch struct {
 	seed    maphash.Seed
 	merged  []byte // packed rows of groups with more than one record
 	scratch []cql.Value
+	statics statics
+	limit   int // of rows, in bytes
 }
 
 // entry is one record that became a row.
@@ -40,11 +42,13 @@ type group struct {
 	count   int32
 }
 
-func newBatch() *batch { return &batch{seed: maphash.MakeSeed(), index: make([]int32, 1024)} }
+func newBatch() *batch {
+	return &batch{seed: maphash.MakeSeed(), index: make([]int32, 1024), limit: maxRows}
+}
 
 // reset empties the batch for rows of a table.
 func (b *batch) reset(columns []cql.Column) {
-	b.columns = columns
+	b.columns, b.statics = columns, newStatics(columns)
 	b.rows, b.raws, b.merged = b.rows[:0], b.raws[:0], b.merged[:0]
 	b.entries, b.groups = b.entries[:0], b.groups[:0]
 	clear(b.index)
@@ -52,8 +56,15 @@ func (b *batch) reset(columns []cql.Column) {
 
 func (b *batch) empty() bool { return len(b.entries) == 0 }
 
-// size is what the batch holds, in bytes.
-func (b *batch) size() int { return len(b.rows) + len(b.raws) }
+// maxRows bounds the rows of a batch, in bytes. What a segment becomes may be many times its size, and a segment cannot
+// be written in pieces.
+const maxRows = 1 << 30
+
+// full says that the batch holds enough to be written at the next segment boundary: a segment's worth of records, or of
+// rows that are much longer than these.
+func (b *batch) full(segment int64) bool {
+	return int64(len(b.raws)) >= segment || int64(len(b.rows)) >= 4*segment
+}
 
 // add takes the row that was just appended to b.rows.
 func (b *batch) add(segment int64, part int, row cql.Row, r *contracts.Record, number int64) {
@@ -120,6 +131,15 @@ func (b *batch) keyOf(i int32) []byte {
 func (b *batch) packed(i int32) []byte {
 	e := &b.entries[i]
 	return b.rows[e.row : e.row+e.rowLen]
+}
+
+// value is a column's value in a record's row.
+func (b *batch) value(i int32, column int) (v cql.Value) {
+	packed := b.packed(i)
+	for range column + 1 {
+		v, packed = cql.NextValue(packed)
+	}
+	return v
 }
 
 func (b *batch) rawOf(e *entry) []byte { return b.raws[e.raw : e.raw+e.rawLen] }

@@ -25,7 +25,7 @@ func (w *Workers) handle(ctx context.Context, m Message, l *loader) {
 	defer held.release()
 	var work contracts.ChunkWork
 	if err := contracts.Unmarshal(m.Data(), &work); err != nil {
-		w.refuse(ctx, m, err)
+		w.refuse(ctx, m, held, err)
 		return
 	}
 	log := w.cfg.Log.With("job", work.Job, "chunk", work.Chunk, "work", work.Work, "attempt", m.Deliveries())
@@ -73,8 +73,8 @@ func (w *Workers) attempt(ctx context.Context, work contracts.ChunkWork, l *load
 	return w.conclude(ctx, completion, work)
 }
 
-// isOver spares work on a chunk that is tried again: the chunk has an outcome, or its job has ended. News is told again,
-// since whoever stored the outcome may have died before he could.
+// isOver spares work on a chunk that is tried again: the chunk has an outcome, or its job has ended. News is told
+// again, since whoever stored the outcome may have died before he could.
 func (w *Workers) isOver(ctx context.Context, work contracts.ChunkWork) (bool, error) {
 	if work.Work == contracts.Load {
 		c, done, err := w.Store.Completion(ctx, work.Job, work.Chunk)
@@ -209,11 +209,12 @@ func handBack(m Message, held *lease, delay time.Duration) error {
 }
 
 // refuse deals with a message that cannot be read: a newer version is left to newer workers, anything else is buried.
-func (w *Workers) refuse(ctx context.Context, m Message, err error) {
+func (w *Workers) refuse(ctx context.Context, m Message, held *lease, err error) {
 	w.cfg.Log.Error("message refused", "subject", m.Subject(), "err", err)
 	if contracts.KindOf(err) == contracts.KindConfig {
-		err = m.Nak(5 * time.Second)
-	} else if err = w.Queue.PublishDead(ctx, w.cfg.Subjects.Dead("unreadable", 0), m.Data(), err.Error()); err == nil {
+		err = handBack(m, held, 5*time.Second)
+	} else if err = w.Queue.PublishDead(ctx, w.cfg.Subjects.Dead("unreadable", 0), m.Data(), err.Error()); err == nil &&
+		held.held() {
 		err = m.Term("unreadable")
 	}
 	if err != nil {

@@ -46,6 +46,9 @@ func (l *loader) load(ctx context.Context, work contracts.ChunkWork) (contracts.
 	}
 	c := l.completion()
 	c.Seconds = l.w.cfg.Now().Sub(begin).Seconds()
+	if !c.Counts.Balanced() {
+		return c, contracts.Errorf(contracts.KindInternal, "the counts of chunk %d do not add up: %+v", work.Chunk, c.Counts)
+	}
 	return c, nil
 }
 
@@ -63,28 +66,39 @@ func (l *loader) open(ctx context.Context, work contracts.ChunkWork) (err error)
 	return nil
 }
 
-// loadPart reads one part into the batch, and writes the batch at segment boundaries when it is full. The object's
-// own errors end the part and are its result.
+// loadPart reads one part into the batch, and writes the batch at segment boundaries when it is full.
 func (l *loader) loadPart(ctx context.Context, i int) error {
-	part := l.work.Parts[i]
+	if l.batch.full(l.work.SegmentSize) {
+		if err := l.flush(ctx); err != nil {
+			return err
+		}
+	}
 	c := l.pipeline
-	r, err := chunk.NewReader(ctx, l.w.Objects, part, chunk.Spec{
+	r, err := chunk.NewReader(ctx, l.w.Objects, l.work.Parts[i], chunk.Spec{
 		Format: c.Format(), Inputs: c.Inputs(), Strict: c.Strict(), Required: c.Inputs()[:c.Required()],
 		MaxRecord: l.work.MaxRecord,
 	})
-	if err == nil {
-		err = l.readPart(ctx, i, r)
-		l.parts[i].Bytes = r.BytesRead()
-		if cerr := r.Close(); err == nil {
-			err = cerr
-		}
+	if err != nil {
+		return l.blame(i, err)
 	}
-	var object *contracts.Error
-	if errors.As(err, &object) && object.Object != "" && !object.Kind.Transient() {
-		l.parts[i].Error = contracts.Info(err)
-		return nil
-	}
+	defer r.Close() // read to its end, or broken
+	err = l.readPart(ctx, i, r)
+	l.parts[i].Bytes = r.BytesRead()
 	return err
+}
+
+// blame takes what reading a part met for that part's result where the object is at fault, and would be at every try.
+// Otherwise the chunk as a whole has no outcome.
+func (l *loader) blame(i int, err error) error {
+	var object *contracts.Error
+	if !errors.As(err, &object) || object.Object == "" {
+		return err
+	}
+	if kind := contracts.KindOf(err); kind.Transient() || kind == contracts.KindInternal {
+		return err
+	}
+	l.parts[i].Error = contracts.Info(err)
+	return nil
 }
 
 func (l *loader) readPart(ctx context.Context, i int, r chunk.Reader) error {
@@ -93,17 +107,20 @@ func (l *loader) readPart(ctx context.Context, i int, r chunk.Reader) error {
 	at := position{part: i, segment: part.Segment, number: part.Records}
 	for {
 		rec, err := r.Next()
+		if err == io.EOF {
+			return nil
+		}
 		if err != nil {
-			if err == io.EOF {
-				return nil
-			}
-			return err
+			return l.blame(i, err)
 		}
 		if at.number >= 0 {
 			at.number++
 		}
 		if segment := part.Segment + l.segmentOf(part, rec.Offset); segment != at.segment {
-			if err := l.nextSegment(ctx, part, &at, segment); err != nil {
+			if segment >= part.Segment+part.Segments {
+				return l.blame(i, l.swollen(part, rec.Offset))
+			}
+			if err := l.nextSegment(ctx, &at, segment); err != nil {
 				return err
 			}
 		}
@@ -129,15 +146,17 @@ func (l *loader) segmentOf(part contracts.Part, offset int64) int64 {
 	return chunk.SegmentOf(offset, part.Start, l.work.SegmentSize)
 }
 
+// swollen is the error of a stream that goes on beyond the ordinals reserved for it.
+func (l *loader) swollen(part contracts.Part, offset int64) error {
+	return contracts.At(contracts.KindInput, part.Object.Address(), offset,
+		"decompresses to more than %d segments of %d bytes: expected a sane ratio; load it uncompressed",
+		part.Segments, l.work.SegmentSize)
+}
+
 // nextSegment crosses a segment boundary of a stream.
-func (l *loader) nextSegment(ctx context.Context, part contracts.Part, at *position, segment int64) error {
-	if segment >= part.Segment+part.Segments {
-		return contracts.At(contracts.KindInput, part.Object.Address(), (segment-part.Segment)*l.work.SegmentSize,
-			"decompresses to more than %d segments of %d bytes: expected a sane ratio; load it uncompressed",
-			part.Segments, l.work.SegmentSize)
-	}
+func (l *loader) nextSegment(ctx context.Context, at *position, segment int64) error {
 	at.segment = segment
-	if int64(l.batch.size()) < l.work.SegmentSize {
+	if !l.batch.full(l.work.SegmentSize) {
 		return nil
 	}
 	return l.flush(ctx)
@@ -158,10 +177,19 @@ func (l *loader) take(ctx context.Context, at position, t *pipeline.Transformer,
 	case pipeline.Rejected:
 		return l.reject(ctx, at, rec, *problem)
 	default:
-		l.batch.rows = out
+		if l.batch.rows = out; len(out) > l.batch.limit {
+			return l.tooLong(at, rec)
+		}
 		l.batch.add(at.segment, at.part, row, rec, max(at.number, 0))
 		return nil
 	}
+}
+
+// tooLong is the error of a segment whose rows do not fit into memory.
+func (l *loader) tooLong(at position, rec *contracts.Record) error {
+	return contracts.At(contracts.KindConfig, l.work.Parts[at.part].Object.Address(), rec.Offset,
+		"the rows of one segment take more than %d bytes: expected less from a segment of %d: load it with a smaller "+
+			"--chunk-size", l.batch.limit, l.work.SegmentSize)
 }
 
 func (l *loader) reject(ctx context.Context, at position, rec *contracts.Record, p contracts.Problem) error {
@@ -172,10 +200,10 @@ func (l *loader) reject(ctx context.Context, at position, rec *contracts.Record,
 }
 
 // rejectEntry rejects a record that is in the batch.
-func (l *loader) rejectEntry(ctx context.Context, e *entry, p contracts.Problem) error {
+func (l *loader) rejectEntry(ctx context.Context, segment int64, e *entry, p contracts.Problem) error {
 	line := l.line(int(e.part), e.offset, e.length, e.record, p)
 	setRaw(&line, l.batch.rawOf(e))
-	return l.rejects.add(ctx, l.work.Parts[e.part].Segment, line)
+	return l.rejects.add(ctx, segment, line)
 }
 
 func (l *loader) line(part int, offset, length, number int64, p contracts.Problem) contracts.Reject {
@@ -201,7 +229,7 @@ func (l *loader) flush(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	rejected, err := l.refuse(ctx, l.rows, refused)
+	rejected, err := l.refuse(ctx, refused)
 	if err != nil {
 		return err
 	}

@@ -1,8 +1,8 @@
 package workers
 
 import (
-	"cmp"
 	"context"
+	"maps"
 	"slices"
 
 	"github.com/penstock-io/penstock/contracts"
@@ -10,104 +10,223 @@ import (
 )
 
 // A row that the database refuses is taken apart: the record at fault is a reject, the others of its key still become
-// the row. Trials must not tear it: two values of one cell at one timestamp would be decided by value. So each trial
-// writes, of one record, only those cells that the merged row would have from it; what is accepted is final, because a
-// record is only ever taken away from after it.
+// the row. Trials must not tear it: two values of one cell at one timestamp would be decided by value. So records are
+// tried one after the other, the last one first, each with those cells only that no later record has written. What is
+// accepted is final, and of what is refused nothing is in the table.
 
-// culprit is a record that the database does not take.
-type culprit struct {
+// inquest finds the records that the database does not take, and writes the rest of their rows.
+type inquest struct {
+	l      *loader
+	open   []*trial
+	groups map[int32]int    // of each guilty entry
+	guilty map[int32]string // reasons by entry
+	rows   map[int]bool     // groups that were refused
+	held   map[cell]bool    // static cells that a trial has written
+	lost   []cell           // static cells whose owner was found guilty, with the next owner
+}
+
+// trial is what is left of a refused group.
+type trial struct {
+	group int
+	next  int32  // the entry to try; -1 when all were
+	share []bool // the columns that it is tried with
+	taken []bool // the columns that later entries have written
+	wrote bool   // a later entry is in the table
+}
+
+// cell is an entry's value of a static column, counted from the first static one.
+type cell struct {
 	entry  int32
-	reason string
-}
-
-// resolve finds the culprits of a refused group and writes the rest of it.
-func (l *loader) resolve(ctx context.Context, g *group, row cql.Row, reason string) ([]culprit, error) {
-	var left []int32
-	for i := g.last; i >= 0; i = l.batch.entries[i].prev {
-		left = append(left, i)
-	}
-	if len(left) == 1 {
-		return []culprit{{left[0], reason}}, nil
-	}
-	var guilty []culprit
-	for len(left) > 0 {
-		bad, err := l.trial(ctx, left, row)
-		if err != nil {
-			return nil, err
-		}
-		if len(bad) == 0 {
-			break
-		}
-		guilty = append(guilty, bad...)
-		left = slices.DeleteFunc(left, func(i int32) bool {
-			return slices.ContainsFunc(bad, func(c culprit) bool { return c.entry == i })
-		})
-	}
-	slices.SortFunc(guilty, func(a, b culprit) int { return cmp.Compare(a.entry, b.entry) })
-	return guilty, nil
-}
-
-// trial writes the merged row of the records in left (last first), each record's share alone, and gives those that
-// were refused.
-func (l *loader) trial(ctx context.Context, left []int32, like cql.Row) ([]culprit, error) {
-	taken := make([]bool, len(l.batch.columns))
-	var rows []cql.Row
-	var of []int32
-	for _, i := range left {
-		if share, any := l.batch.share(i, taken); any {
-			r := like
-			r.Values = share
-			rows = append(rows, r)
-			of = append(of, i)
-		}
-	}
-	refused, err := l.writer.Write(ctx, rows, l.work.BaseTime)
-	if err != nil {
-		return nil, err
-	}
-	bad := make([]culprit, 0, len(refused))
-	for _, r := range refused {
-		bad = append(bad, culprit{of[r.Row], r.Reason})
-	}
-	return bad, nil
-}
-
-// share packs the key of a record and those of its cells that no later record has set, and marks them taken. The
-// latest record always has a share: the row itself exists by it.
-func (b *batch) share(i int32, taken []bool) (packed []byte, any bool) {
-	values := unset(nil, len(b.columns))
-	fillUnset(values, b.packed(i))
-	any = !slices.Contains(taken, true)
-	for c := range values {
-		if b.columns[c].Role <= cql.ClusteringKey {
-			taken[c] = true
-			continue
-		}
-		if taken[c] || values[c].Unset {
-			values[c] = cql.Value{Unset: true}
-			continue
-		}
-		taken[c], any = true, true
-	}
-	return pack(nil, values), any
+	column int
 }
 
 // refuse deals with the rows that the database refused, and gives, for each group, how many of its records are rejects.
-func (l *loader) refuse(ctx context.Context, rows []cql.Row, refused []cql.Refusal) (map[int]int, error) {
-	rejected := map[int]int{}
+func (l *loader) refuse(ctx context.Context, refused []cql.Refusal) (map[int]int, error) {
+	q := &inquest{
+		l: l, groups: map[int32]int{}, guilty: map[int32]string{}, rows: map[int]bool{}, held: map[cell]bool{},
+	}
 	for _, r := range refused {
-		guilty, err := l.resolve(ctx, &l.batch.groups[r.Row], rows[r.Row], r.Reason)
-		if err != nil {
+		q.rows[r.Row] = true
+	}
+	for _, r := range refused {
+		q.arraign(r)
+	}
+	for len(q.open) > 0 {
+		if err := q.round(ctx); err != nil {
 			return nil, err
 		}
-		rejected[r.Row] = len(guilty)
-		for _, c := range guilty {
-			e := &l.batch.entries[c.entry]
-			p := contracts.Problem{Rule: contracts.RuleDatabase, Reason: c.reason}
-			if err := l.rejectEntry(ctx, e, p); err != nil {
-				return nil, err
-			}
+	}
+	if err := q.replaceLost(ctx); err != nil {
+		return nil, err
+	}
+	rejected := map[int]int{}
+	for _, i := range slices.Sorted(maps.Keys(q.guilty)) {
+		g := q.groups[i]
+		rejected[g]++
+		p := contracts.Problem{Rule: contracts.RuleDatabase, Reason: q.guilty[i]}
+		if err := l.rejectEntry(ctx, l.batch.groups[g].segment, &l.batch.entries[i], p); err != nil {
+			return nil, err
 		}
 	}
 	return rejected, nil
+}
+
+// arraign opens the trial of a refused row. A record that was alone in it is guilty without one.
+func (q *inquest) arraign(r cql.Refusal) {
+	b := q.l.batch
+	g := &b.groups[r.Row]
+	if g.count == 1 {
+		q.convict(r.Row, g.last, r.Reason)
+		return
+	}
+	columns := len(b.columns)
+	q.open = append(q.open, &trial{
+		group: r.Row, next: g.last, share: make([]bool, columns), taken: make([]bool, columns),
+	})
+}
+
+// round tries one record of each open trial.
+func (q *inquest) round(ctx context.Context) error {
+	var rows []cql.Row
+	var tried []*trial
+	for _, t := range q.open {
+		if row, ok := q.nextShare(t); ok {
+			rows, tried = append(rows, row), append(tried, t)
+		}
+	}
+	reasons, err := q.write(ctx, rows)
+	if err != nil {
+		return err
+	}
+	for n, t := range tried {
+		if reason, bad := reasons[n]; bad {
+			q.convict(t.group, t.next, reason)
+		} else {
+			q.acquit(t)
+		}
+		t.next = q.l.batch.entries[t.next].prev
+	}
+	q.open = slices.DeleteFunc(q.open, func(t *trial) bool { return t.next < 0 })
+	return nil
+}
+
+func (q *inquest) write(ctx context.Context, rows []cql.Row) (map[int]string, error) {
+	refused, err := q.l.writer.Write(ctx, rows, q.l.work.BaseTime)
+	reasons := map[int]string{}
+	for _, r := range refused {
+		reasons[r.Row] = r.Reason
+	}
+	return reasons, err
+}
+
+// nextShare goes to the next record that has something of its own to write; false where there is none left.
+func (q *inquest) nextShare(t *trial) (cql.Row, bool) {
+	b := q.l.batch
+	for ; t.next >= 0; t.next = b.entries[t.next].prev {
+		values := unset(make([]cql.Value, 0, len(b.columns)), len(b.columns))
+		fillUnset(values, b.packed(t.next))
+		any := !t.wrote
+		for c := range values {
+			key := b.columns[c].Role <= cql.ClusteringKey
+			t.share[c] = !key && !values[c].Unset && q.mayWrite(t, c)
+			any = any || t.share[c]
+			if !key && !t.share[c] {
+				values[c] = cql.Value{Unset: true}
+			}
+		}
+		if any {
+			return q.row(t.next, t.group, values), true
+		}
+	}
+	return cql.Row{}, false
+}
+
+// mayWrite says whether a column is the record's to write.
+func (q *inquest) mayWrite(t *trial, column int) bool {
+	b := q.l.batch
+	if b.columns[column].Role != cql.Static {
+		return !t.taken[column]
+	}
+	return b.statics.owners[b.statics.tenancy(b, t.next)][column-b.statics.first] == t.next
+}
+
+func (q *inquest) row(i int32, group int, values []cql.Value) cql.Row {
+	b := q.l.batch
+	e := &b.entries[i]
+	return cql.Row{
+		Values: pack(nil, values), Partition: int(e.partition), Key: int(e.key),
+		Timestamp: q.l.work.Base + b.groups[group].segment,
+	}
+}
+
+func (q *inquest) acquit(t *trial) {
+	t.wrote = true
+	for c, tried := range t.share {
+		switch {
+		case !tried:
+		case q.l.batch.columns[c].Role == cql.Static:
+			q.held[cell{t.next, c - q.l.batch.statics.first}] = true
+		default:
+			t.taken[c] = true
+		}
+	}
+}
+
+// convict finds a record guilty. The static columns that it owned go to the records before it, but for those that it
+// has in the table.
+func (q *inquest) convict(group int, i int32, reason string) {
+	q.guilty[i], q.groups[i] = reason, group
+	b := q.l.batch
+	if !b.hasStatics() {
+		return
+	}
+	owners := b.statics.owners[b.statics.tenancy(b, i)]
+	for c, owner := range owners {
+		if owner != i || q.inTable(cell{i, c}, group) {
+			continue
+		}
+		if owners[c] = b.statics.find(b, b.statics.before[i], c, q.guilty); owners[c] >= 0 {
+			q.lost = append(q.lost, cell{owners[c], c})
+		}
+	}
+}
+
+// inTable says whether an owner's static cell was written: in a trial, or with a row that was not refused.
+func (q *inquest) inTable(owned cell, group int) bool {
+	return q.held[owned] || !q.rows[group] && !slices.Contains(q.lost, owned)
+}
+
+// replaceLost writes the static cells that fell to records which were through already. One that is refused here makes
+// its record a reject, too, though other cells of that record are in the table.
+func (q *inquest) replaceLost(ctx context.Context) error {
+	for n := 0; n < len(q.lost); n++ {
+		lost := q.lost[n]
+		if _, bad := q.guilty[lost.entry]; bad || q.held[lost] {
+			continue
+		}
+		group := q.l.batch.statics.group[lost.entry]
+		reasons, err := q.write(ctx, []cql.Row{q.row(lost.entry, group, q.only(lost))})
+		if err != nil {
+			return err
+		}
+		if reason, bad := reasons[0]; bad {
+			q.convict(group, lost.entry, reason)
+		} else {
+			q.held[lost] = true
+		}
+	}
+	return nil
+}
+
+// only is a record's key and one static value.
+func (q *inquest) only(of cell) []cql.Value {
+	b := q.l.batch
+	values := unset(make([]cql.Value, 0, len(b.columns)), len(b.columns))
+	fillUnset(values, b.packed(of.entry))
+	for c := range values {
+		if b.columns[c].Role > cql.ClusteringKey && c != b.statics.first+of.column {
+			values[c] = cql.Value{Unset: true}
+		}
+	}
+	return values
 }

@@ -37,7 +37,9 @@ func (r *rejectLog) add(ctx context.Context, segment int64, line contracts.Rejec
 		r.first = segment
 	}
 	r.rules[line.Rule]++
-	if err := json.NewEncoder(&r.buf).Encode(line); err != nil {
+	enc := json.NewEncoder(&r.buf)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(line); err != nil {
 		return contracts.Errorf(contracts.KindInternal, "encode a reject: %w", err)
 	}
 	if r.buf.Len() < rejectObjectSize {

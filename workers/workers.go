@@ -71,7 +71,7 @@ type Config struct {
 	Attempts    int                // failures of a chunk before it is a dead letter
 	Lease       time.Duration      // the queue's ack wait
 	Grace       time.Duration      // to finish what is held, after Run's context ends
-	MaxSegment  int64              // bytes: larger segments are left to workers with more memory
+	MaxSegment  int64              // bytes: a chunk with larger segments is dead
 	Subjects    contracts.Subjects // of the dead letters
 	Log         *slog.Logger
 	Now         func() time.Time
@@ -117,16 +117,25 @@ var errLeaving = errors.New("this worker is leaving")
 // Run works until ctx ends, then finishes what it holds or, after the grace period, hands it back.
 func (w *Workers) Run(ctx context.Context) error {
 	work, stop := context.WithCancelCause(context.WithoutCancel(ctx))
-	defer stop(errLeaving)
-	defer context.AfterFunc(ctx, func() {
-		time.AfterFunc(w.cfg.Grace, func() { stop(errLeaving) })
-	})()
-	var all sync.WaitGroup
+	var pulling, waiting sync.WaitGroup
+	waiting.Go(func() { w.endAfterGrace(ctx, work, stop) })
 	for range w.cfg.Concurrency {
-		all.Go(func() { w.pull(ctx, work) })
+		pulling.Go(func() { w.pull(ctx, work) })
 	}
-	all.Wait()
+	pulling.Wait()
+	stop(errLeaving)
+	waiting.Wait()
 	return nil
+}
+
+// endAfterGrace stops work that is still going on when the grace period is over.
+func (w *Workers) endAfterGrace(fetch, work context.Context, stop context.CancelCauseFunc) {
+	select {
+	case <-fetch.Done():
+		sleep(work, w.cfg.Grace)
+		stop(errLeaving)
+	case <-work.Done():
+	}
 }
 
 // pull takes one message after the other while fetch lasts; each is worked on under work.

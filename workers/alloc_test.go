@@ -1,0 +1,120 @@
+package workers
+
+import (
+	"bytes"
+	"fmt"
+	"testing"
+
+	"github.com/penstock-io/penstock/chunk"
+	"github.com/penstock-io/penstock/contracts"
+	"github.com/penstock-io/penstock/cql"
+	"github.com/penstock-io/penstock/pipeline"
+)
+
+const readingSpec = `
+name: readings
+source: {format: csv}
+table: {keyspace: lab, name: readings, partition_key: [device], clustering_key: [at, seq]}
+columns:
+  - {name: device, type: text}
+  - {name: at, type: timestamp}
+  - {name: seq, type: bigint, from: $offset}
+  - {name: level, type: int}
+  - {name: voltage, type: double}
+  - {name: note, type: text}
+`
+
+// readings are CSV records of keys of their own.
+func readings(n int) []byte {
+	var b bytes.Buffer
+	b.WriteString("device,at,level,voltage,note\n")
+	for i := range n {
+		fmt.Fprintf(&b, "device-%d,2026-01-01T00:00:%02dZ,%d,%d.5,all is well\n", i%97, i%60, i, i%7)
+	}
+	return b.Bytes()
+}
+
+// reading is a loader in the middle of a part.
+type reading struct {
+	l    *loader
+	t    *pipeline.Transformer
+	part contracts.Part
+	spec chunk.Spec
+}
+
+func newReading(t testing.TB, n int) *reading {
+	t.Helper()
+	c := compiled(t, readingSpec)
+	r := newRig(c, write(accepting))
+	r.source.data["o"] = readings(n)
+	l := newLoader(r.Workers)
+	w := work(r.source.part("o", "none", 0, 1))
+	must(t, l.open(t.Context(), w))
+	part := w.Parts[0]
+	return &reading{
+		l: l, part: part, t: c.Bind(pipeline.ObjectContext{Job: w.Job, BaseTime: w.BaseTime, Object: part.Object}),
+		spec: chunk.Spec{Format: c.Format(), Inputs: c.Inputs(), MaxRecord: w.MaxRecord},
+	}
+}
+
+// pass takes every record of the part into the batch.
+func (r *reading) pass(t testing.TB) {
+	r.l.batch.reset(r.l.batch.columns)
+	reader, err := chunk.NewReader(t.Context(), r.l.w.Objects, r.part, r.spec)
+	must(t, err)
+	defer reader.Close()
+	for {
+		rec, err := reader.Next()
+		if err != nil {
+			break
+		}
+		must(t, r.l.take(t.Context(), position{}, r.t, rec))
+	}
+	r.l.rows = r.l.batch.finish(base, r.l.rows[:0])
+}
+
+// TestRecordsDoNotAllocate: what a pass allocates does not depend on the number of records.
+func TestRecordsDoNotAllocate(t *testing.T) {
+	const records = 5000
+	r := newReading(t, records)
+	r.pass(t)
+	if n := testing.AllocsPerRun(3, func() { r.pass(t) }); n > records/50 {
+		t.Errorf("%.0f allocations for %d records", n, records)
+	}
+	if got := len(r.l.batch.groups); got != records {
+		t.Errorf("found %d rows", got)
+	}
+}
+
+// TestMergedRecordsDoNotAllocate: nor does merging.
+func TestMergedRecordsDoNotAllocate(t *testing.T) {
+	const records = 5000
+	r := newReading(t, records)
+	key := cql.AppendValue(nil, []byte("k"))
+	add := func() {
+		r.l.batch.reset(r.l.batch.columns[:2])
+		for i := range records {
+			from := len(r.l.batch.rows)
+			r.l.batch.rows = cql.AppendUnset(append(r.l.batch.rows, key...))
+			row := cql.Row{Values: r.l.batch.rows[from:], Partition: len(key), Key: len(key)}
+			r.l.batch.add(0, 0, row, &contracts.Record{Offset: int64(i)}, 0)
+		}
+		r.l.rows = r.l.batch.finish(base, r.l.rows[:0])
+	}
+	add()
+	if n := testing.AllocsPerRun(3, add); n > 5 || len(r.l.rows) != 1 {
+		t.Errorf("%.0f allocations for %d records in %d rows", n, records, len(r.l.rows))
+	}
+}
+
+func BenchmarkRecord(b *testing.B) {
+	const records = 10_000
+	r := newReading(b, records)
+	r.pass(b)
+	b.SetBytes(int64(len(readings(records))))
+	b.ReportAllocs()
+	for b.Loop() {
+		r.pass(b)
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/records, "ns/record")
+}
