@@ -102,7 +102,8 @@ func (l *lab) plan(want contracts.PlanTotals) (seconds float64, c cost) {
 	dispatcher.Env, dispatcher.Dir, dispatcher.Stdout, dispatcher.Stderr = l.env, l.dir, &out, &out
 	begin := time.Now()
 	must(b, dispatcher.Start())
-	submit := exec.CommandContext(b.Context(), testenv.Penstock(b), "submit", l.pipeline(), "s3://"+syntheticBucket+"/2026/")
+	source := "s3://" + syntheticBucket + "/2026/"
+	submit := exec.CommandContext(b.Context(), testenv.Penstock(b), "submit", l.pipeline(), source)
 	submit.Env, submit.Dir = l.env, l.dir
 	if said, err := submit.CombinedOutput(); err != nil {
 		b.Fatalf("submit: %v\n%s", err, said)
