@@ -3,6 +3,9 @@ package queue
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -14,11 +17,11 @@ import (
 // Puller pulls messages of one durable consumer, one at a time: none waits in this process. It is safe for concurrent
 // use, each call pulling for itself.
 type Puller struct {
-	q        *Queue
-	stream   string
-	consumer jetstream.Consumer
-	stopped  context.Context // a latch
-	stop     context.CancelFunc
+	q       *Queue
+	stream  string
+	name    string          // of the consumer
+	stopped context.Context // a latch
+	stop    context.CancelFunc
 }
 
 // Jobs pulls job messages.
@@ -38,11 +41,10 @@ func (q *Queue) Notifications(ctx context.Context) (*Puller, error) {
 
 // puller fails with kind missing before anyone has called Setup.
 func (q *Queue) puller(ctx context.Context, stream, name string) (*Puller, error) {
-	c, err := q.consumer(ctx, stream, name)
-	if err != nil {
+	if _, err := q.consumer(ctx, stream, name); err != nil {
 		return nil, err
 	}
-	p := &Puller{q: q, stream: q.subjects.Stream(stream), consumer: c}
+	p := &Puller{q: q, stream: q.subjects.Stream(stream), name: name}
 	p.stopped, p.stop = context.WithCancel(context.Background())
 	return p, nil
 }
@@ -87,64 +89,121 @@ func isGone(err error) bool {
 }
 
 // pull asks for one message once. Neither a message nor an error means that none came, or that NATS came back and must
-// be asked again.
-func (p *Puller) pull(ctx context.Context) (jetstream.Msg, error) {
+// be asked again. The client library's own fetch drops a message that arrives while it is cancelled, and nobody has that
+// one until its lease runs out; here the subscription is drained first.
+func (p *Puller) pull(ctx context.Context) (*nats.Msg, error) {
 	pulling, done := p.q.untilReconnect(ctx)
 	defer done()
 	if !p.q.nc.IsConnected() {
 		<-pulling.Done()
 		return nil, nil
 	}
-	// A fetch without deadline asks for 30 s with heartbeats; its context is our own so that we can look, once it has
-	// ended, whether a message came while it did.
-	fetching, end := context.WithCancel(context.WithoutCancel(ctx))
-	defer end()
-	batch, err := p.consumer.Fetch(1, jetstream.FetchContext(fetching))
+	inbox, err := p.q.nc.SubscribeSync(p.q.nc.NewInbox())
 	if err != nil {
 		return nil, err
 	}
-	defer context.AfterFunc(pulling, end)()
-	msg := last(batch.Messages())
-	switch {
-	case msg == nil && fetching.Err() != nil:
-		return nil, nil
-	case msg == nil:
-		return nil, batch.Error()
-	case ctx.Err() != nil: // nobody is left to take it: on to the next worker, at once
-		return nil, msg.Nak()
+	msg, err := p.ask(pulling, inbox)
+	if msg == nil {
+		msg = leftover(inbox)
+	} else if uerr := inbox.Unsubscribe(); uerr != nil {
+		p.q.log.Debug("inbox of a pull not closed", "error", uerr)
 	}
-	return msg, nil
+	switch {
+	case msg != nil && ctx.Err() != nil: // nobody is left to take it: on to the next worker, at once
+		return nil, msg.Nak()
+	case msg != nil:
+		return msg, nil
+	case pulling.Err() != nil:
+		return nil, nil
+	}
+	return nil, err
 }
 
-// last reads messages until the fetch has ended: there is one at most.
-func last(msgs <-chan jetstream.Msg) (msg jetstream.Msg) {
-	for m := range msgs {
-		msg = m
+// A pull waits for pullExpires at the server, which shows every pullHeartbeat that it still does.
+const (
+	pullExpires   = 30 * time.Second
+	pullHeartbeat = 5 * time.Second
+)
+
+// ask sends one pull request and waits for what comes of it. Neither a message nor an error means that none came.
+func (p *Puller) ask(ctx context.Context, inbox *nats.Subscription) (*nats.Msg, error) {
+	subject := "$JS.API.CONSUMER.MSG.NEXT." + p.stream + "." + p.name
+	request := fmt.Appendf(nil, `{"batch":1,"expires":%d,"idle_heartbeat":%d}`, pullExpires, pullHeartbeat)
+	if err := p.q.nc.PublishRequest(subject, inbox.Subject, request); err != nil {
+		return nil, err
 	}
-	return msg
+	for {
+		wait, cancel := context.WithTimeout(ctx, 2*pullHeartbeat)
+		msg, err := inbox.NextMsgWithContext(wait)
+		cancel()
+		if err != nil {
+			return nil, err
+		}
+		switch status := statusOf(msg); status {
+		case "":
+			return msg, nil
+		case "100": // a heartbeat
+		case "404", "408": // none came
+			return nil, nil
+		default:
+			return nil, refusedPull(msg.Header.Get("Description"))
+		}
+	}
+}
+
+// statusOf is the code by which the server says something about a pull; "" for a message of the stream.
+func statusOf(m *nats.Msg) string {
+	if len(m.Data) > 0 {
+		return ""
+	}
+	return m.Header.Get("Status")
+}
+
+func refusedPull(reason string) error {
+	if strings.EqualFold(reason, "Consumer Deleted") {
+		return jetstream.ErrConsumerDeleted
+	}
+	return errors.New("pull refused: " + reason)
+}
+
+// leftover ends a subscription and gives the message that was on its way to it.
+func leftover(inbox *nats.Subscription) *nats.Msg {
+	if inbox.Drain() != nil {
+		return nil // closed with its connection
+	}
+	for {
+		msg, err := inbox.NextMsg(flushTimeout)
+		if err != nil {
+			return nil
+		}
+		if statusOf(msg) == "" {
+			return msg
+		}
+	}
 }
 
 // Message is one delivery of a message. Its holder settles it once, with Ack, Nak or Term, within AckWait of the
 // delivery or of the last Progress.
 type Message struct {
-	q    *Queue
-	msg  jetstream.Msg
-	meta *jetstream.MsgMetadata
+	q       *Queue
+	msg     *nats.Msg
+	meta    *nats.MsgMetadata
+	settled atomic.Bool
 }
 
-func (q *Queue) message(msg jetstream.Msg) (*Message, error) {
+func (q *Queue) message(msg *nats.Msg) (*Message, error) {
 	meta, err := msg.Metadata()
 	if err != nil {
-		return nil, contracts.Errorf(contracts.KindInternal, "read the metadata of a message on %s: %w", msg.Subject(), err)
+		return nil, contracts.Errorf(contracts.KindInternal, "read the metadata of a message on %s: %w", msg.Subject, err)
 	}
-	return &Message{q, msg, meta}, nil
+	return &Message{q: q, msg: msg, meta: meta}, nil
 }
 
 // Data is the message's body.
-func (m *Message) Data() []byte { return m.msg.Data() }
+func (m *Message) Data() []byte { return m.msg.Data }
 
 // Subject is where it was published.
-func (m *Message) Subject() string { return m.msg.Subject() }
+func (m *Message) Subject() string { return m.msg.Subject }
 
 // Deliveries counts this delivery and those before it: 1 for the first.
 func (m *Message) Deliveries() int { return int(m.meta.NumDelivered) }
@@ -156,39 +215,48 @@ func (m *Message) Time() time.Time { return m.meta.Timestamp }
 func (m *Message) Sequence() uint64 { return m.meta.Sequence.Stream }
 
 // Progress starts the lease anew. No answer is awaited.
-func (m *Message) Progress() error { return m.settle("keep", m.msg.InProgress()) }
+func (m *Message) Progress() error {
+	return m.tell("keep", func() error { return m.msg.InProgress() })
+}
 
 // Ack removes the message and waits for the server to say so. After an error other than a second settlement's, it may
 // or may not have been removed: call again.
 func (m *Message) Ack(ctx context.Context) error {
 	what := "acknowledge " + m.Subject()
-	return m.q.do(ctx, what, m.msg.Reply(), requestTimeout, func(ctx context.Context) error {
-		err := m.msg.DoubleAck(ctx)
-		if errors.Is(err, nats.ErrNoResponders) {
-			return contracts.Errorf(contracts.KindUnavailable, "%s: its consumer is gone: %w", what, err)
-		}
-		return m.misused(what, err)
+	return m.settle("acknowledge", func() error {
+		return m.q.do(ctx, what, m.msg.Reply, requestTimeout, func(ctx context.Context) error {
+			err := m.msg.AckSync(nats.Context(ctx))
+			if errors.Is(err, nats.ErrNoResponders) {
+				return contracts.Errorf(contracts.KindUnavailable, "%s: its consumer is gone: %w", what, err)
+			}
+			return err
+		})
 	})
 }
 
 // Nak hands the message back, to be delivered again after the delay. No answer is awaited.
 func (m *Message) Nak(delay time.Duration) error {
-	return m.settle("hand back", m.msg.NakWithDelay(delay))
+	return m.settle("hand back", func() error { return m.msg.NakWithDelay(delay) })
 }
 
 // Term removes the message for good; the reason goes to the server's advisory. No answer is awaited.
 func (m *Message) Term(reason string) error {
-	return m.settle("terminate", m.msg.TermWithReason(oneLine(reason)))
+	return m.settle("terminate", func() error { return m.msg.Respond([]byte("+TERM " + oneLine(reason))) })
 }
 
-func (m *Message) settle(verb string, err error) error {
-	what := verb + " " + m.Subject()
-	return m.q.fault(context.Background(), what, m.misused(what, err))
-}
-
-func (m *Message) misused(what string, err error) error {
-	if errors.Is(err, jetstream.ErrMsgAlreadyAckd) {
-		return contracts.Errorf(contracts.KindInternal, "%s: it was settled before: %w", what, err)
+// settle tells the server what became of the message, once.
+func (m *Message) settle(verb string, send func() error) error {
+	err := m.tell(verb, send)
+	if err == nil {
+		m.settled.Store(true)
 	}
 	return err
+}
+
+func (m *Message) tell(verb string, send func() error) error {
+	what := verb + " " + m.Subject()
+	if m.settled.Load() {
+		return contracts.Errorf(contracts.KindInternal, "%s: it was settled before", what)
+	}
+	return m.q.fault(context.Background(), what, send())
 }
