@@ -86,6 +86,26 @@ func (b *batch) add(segment int64, part int, row cql.Row, r *contracts.Record, n
 	b.entries = append(b.entries, e)
 }
 
+// drop takes the records of the last part back out and says how many there were.
+func (b *batch) drop(part int) int64 {
+	kept := len(b.entries)
+	for kept > 0 && b.entries[kept-1].part == int32(part) {
+		kept--
+	}
+	dropped := int64(len(b.entries) - kept)
+	if dropped == 0 {
+		return 0
+	}
+	b.rows, b.raws = b.rows[:b.entries[kept].row], b.raws[:b.entries[kept].raw]
+	b.entries = b.entries[:kept]
+	for len(b.groups) > 0 && int(b.groups[len(b.groups)-1].last) >= kept {
+		b.groups = b.groups[:len(b.groups)-1] // parts share no segment, so a group is of one part
+	}
+	clear(b.index)
+	b.reindex()
+	return dropped
+}
+
 // group finds the group of a key, or makes a place for one that the caller appends, and gives nil.
 func (b *batch) group(segment int64, key []byte) *group {
 	if 2*(len(b.groups)+1) > len(b.index) {
@@ -117,6 +137,10 @@ func (b *batch) slot(segment int64, key []byte) uint64 {
 
 func (b *batch) grow() {
 	b.index = make([]int32, 2*len(b.index))
+	b.reindex()
+}
+
+func (b *batch) reindex() {
 	for i := range b.groups {
 		g := &b.groups[i]
 		b.index[b.slot(g.segment, b.keyOf(g.last))] = int32(i) + 1

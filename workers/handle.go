@@ -125,7 +125,10 @@ func (w *Workers) conclude(ctx context.Context, c contracts.Completion, work con
 	if done {
 		c, err = w.Store.PutDone(ctx, c)
 	} else {
-		c, err = w.Store.PutDead(ctx, c)
+		_, err = w.Store.PutDead(ctx, c)
+	}
+	if err == nil && !done { // another worker may have loaded it meanwhile: done beats dead
+		c, done, err = w.Store.Completion(ctx, work.Job, work.Chunk)
 	}
 	if err != nil {
 		return fmt.Errorf("store the completion of chunk %d: %w", work.Chunk, err)

@@ -1,6 +1,7 @@
 package workers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -81,14 +82,24 @@ func (l *loader) loadPart(ctx context.Context, i int) error {
 	if err != nil {
 		return l.blame(i, err)
 	}
-	defer r.Close() // read to its end, or broken
-	err = l.readPart(ctx, i, r)
+	fault, err := l.readPart(ctx, i, r)
 	l.parts[i].Bytes = r.BytesRead()
-	return err
+	// A local file is looked at once more when it is closed: if it changed, whatever else was found in it counts for
+	// nothing.
+	if cerr := r.Close(); fault == nil || contracts.KindOf(cerr) == contracts.KindChanged {
+		fault = cmp.Or(cerr, fault)
+	}
+	if err != nil || fault == nil {
+		return err
+	}
+	return l.blame(i, fault)
 }
 
 // blame takes what reading a part met for that part's result where the object is at fault, and would be at every try.
 // Otherwise the chunk as a whole has no outcome.
+//
+// Only a fault of the content stops every try at the same record. After any other, rows of half a segment would meet
+// those of the whole one at the same timestamps in a later try, and tear: so they are not written.
 func (l *loader) blame(i int, err error) error {
 	var object *contracts.Error
 	if !errors.As(err, &object) || object.Object == "" {
@@ -97,35 +108,39 @@ func (l *loader) blame(i int, err error) error {
 	if kind := contracts.KindOf(err); kind.Transient() || kind == contracts.KindInternal {
 		return err
 	}
+	if contracts.KindOf(err) != contracts.KindInput {
+		l.parts[i].Counts.Read -= l.batch.drop(i)
+	}
 	l.parts[i].Error = contracts.Info(err)
 	return nil
 }
 
-func (l *loader) readPart(ctx context.Context, i int, r chunk.Reader) error {
+// readPart takes the part's records. fault is what the reader met; err is of the chunk as a whole.
+func (l *loader) readPart(ctx context.Context, i int, r chunk.Reader) (fault, err error) {
 	part := l.work.Parts[i]
 	t := l.pipeline.Bind(pipeline.ObjectContext{Job: l.work.Job, BaseTime: l.work.BaseTime, Object: part.Object})
 	at := position{part: i, segment: part.Segment, number: part.Records}
 	for {
 		rec, err := r.Next()
 		if err == io.EOF {
-			return nil
+			return nil, nil
 		}
 		if err != nil {
-			return l.blame(i, err)
+			return err, nil
 		}
 		if at.number >= 0 {
 			at.number++
 		}
 		if segment := part.Segment + l.segmentOf(part, rec.Offset); segment != at.segment {
 			if segment >= part.Segment+part.Segments {
-				return l.blame(i, l.swollen(part, rec.Offset))
+				return l.swollen(part, rec.Offset), nil
 			}
 			if err := l.nextSegment(ctx, &at, segment); err != nil {
-				return err
+				return nil, err
 			}
 		}
 		if err := l.take(ctx, at, t, rec); err != nil {
-			return err
+			return nil, err
 		}
 	}
 }

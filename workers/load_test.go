@@ -255,3 +255,43 @@ func TestGroupsOfRejectsOnly(t *testing.T) {
 		t.Errorf("found %+v, %v, expected %+v", got, err, want)
 	}
 }
+
+// TestHalfASegmentIsNotWritten: an object that fails for another reason than its content may be read further at the
+// next try, and then rows of half a segment would meet those of the whole at the same timestamps.
+func TestHalfASegmentIsNotWritten(t *testing.T) {
+	t.Parallel()
+	const address = "s3://landing/b"
+	text := lines(20)
+	for name, c := range map[string]struct {
+		late    broken
+		written int64
+		kind    contracts.Kind
+	}{
+		"denied in the middle":    {broken{len(text) / 2, contracts.At(contracts.KindDenied, address, -1, "expired"), nil}, 0, contracts.KindDenied},
+		"changed when it is shut": {broken{0, nil, contracts.At(contracts.KindChanged, address, -1, "changed")}, 0, contracts.KindChanged},
+		"changed, whatever else": {broken{len(text) / 2, contracts.At(contracts.KindInput, address, 3, "garbage"),
+			contracts.At(contracts.KindChanged, address, -1, "changed")}, 0, contracts.KindChanged},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var rows int64
+			r := newRig(compiled(t, fmt.Sprintf(offsetSpec, "")), write(
+				func(_ context.Context, all []cql.Row) ([]cql.Refusal, error) {
+					rows += int64(len(all))
+					return nil, nil
+				}))
+			r.source.data = map[string][]byte{"a": lines(3), "b": text, "c": lines(4)}
+			r.source.late = map[string]broken{"b": c.late}
+			got, err := newLoader(r.Workers).load(t.Context(), work(
+				r.source.part("a", "none", 0, 1), r.source.part("b", "none", 1, 1), r.source.part("c", "none", 2, 1)))
+			must(t, err)
+			part := got.Parts[1]
+			if part.Error == nil || part.Error.Kind != c.kind || part.Counts.Written != c.written || !part.Counts.Balanced() {
+				t.Errorf("found %+v, error %+v; expected kind %s, nothing written", part.Counts, part.Error, c.kind)
+			}
+			if rows != 7 || got.Parts[0].Counts.Written != 3 || got.Parts[2].Counts.Written != 4 {
+				t.Errorf("found %d rows written, %+v: expected 7, those of the other objects", rows, got.Parts)
+			}
+		})
+	}
+}

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/penstock-io/penstock/contracts"
@@ -83,7 +84,21 @@ func compiled(t testing.TB, spec string) *pipeline.Compiled {
 type store struct {
 	data map[string][]byte
 	fail map[string]error
+	late map[string]broken // how reading it ends
 }
+
+// broken is a body that fails after some bytes, or when it is closed.
+type broken struct {
+	after      int
+	read, shut error
+}
+
+type brokenBody struct {
+	io.Reader
+	shut error
+}
+
+func (b brokenBody) Close() error { return b.shut }
 
 func (s *store) Open(ctx context.Context, o contracts.Object, off, n int64) (io.ReadCloser, error) {
 	if err := s.fail[o.Key]; err != nil {
@@ -95,6 +110,11 @@ func (s *store) Open(ctx context.Context, o contracts.Object, off, n int64) (io.
 	data := s.data[o.Key][off:]
 	if n >= 0 {
 		data = data[:n]
+	}
+	if b, ok := s.late[o.Key]; ok && b.read != nil {
+		return brokenBody{io.MultiReader(bytes.NewReader(data[:b.after]), iotest.ErrReader(b.read)), b.shut}, nil
+	} else if ok {
+		return brokenBody{bytes.NewReader(data), b.shut}, nil
 	}
 	return io.NopCloser(bytes.NewReader(data)), nil
 }
