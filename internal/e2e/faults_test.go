@@ -107,7 +107,9 @@ func (l *lab) heldChunks() []string {
 func TestInterruptedLoad(t *testing.T) {
 	t.Parallel()
 	interrupt := func(t *testing.T, l *lab, source string, midway func(*role)) contracts.Report {
-		command := []string{"load", "--output", "json", "--log-level", "info", "--chunk-size", tinyChunk, l.readings(), source}
+		command := []string{
+			"load", "--output", "json", "--log-level", "info", "--chunk-size", tinyChunk, l.readings(), source,
+		}
 		first := l.start(command...)
 		midway(first)
 		first.Signal(syscall.SIGINT)

@@ -34,7 +34,9 @@ func TestJobsByMessage(t *testing.T) {
 	body := map[string]any{"source": both}
 	packed, err := msgpack.Marshal(body)
 	l.must(err)
-	named, err := msgpack.Marshal(map[string]any{"v": 1, "id": "packed", "pipeline": "small", "source": both, "force": true})
+	named, err := msgpack.Marshal(map[string]any{
+		"v": 1, "id": "packed", "pipeline": "small", "source": both, "force": true,
+	})
 	l.must(err)
 
 	events := l.events("*")
@@ -114,7 +116,10 @@ func TestRefusedJobs(t *testing.T) {
 		{"no source", "small", []byte(`{}`), `no source: expected "source":["s3://bucket/key"]`},
 		{"odd source", "small", []byte(`{"source":["http://x/y"]}`), "expected s3://bucket/key or an absolute path"},
 		{"unknown pipeline", "nobody", []byte(`{"source":["s3://b/k"]}`), `pipeline "nobody"`},
-		{"another pipeline", "small", []byte(`{"pipeline":"large","source":["s3://b/k"]}`), `names the pipeline "large": expected "small"`},
+		{
+			"another pipeline", "small", []byte(`{"pipeline":"large","source":["s3://b/k"]}`),
+			`names the pipeline "large": expected "small"`,
+		},
 		{"odd id", "small", []byte(`{"id":"A B","source":["s3://b/k"]}`), `job id "A B": expected 1 to 64 of`},
 		{"odd chunk size", "small", []byte(`{"chunk_size":-1,"source":["s3://b/k"]}`), "chunk_size -1: expected"},
 		{"unknown revision", "small", []byte(`{"revision":"../../x","source":["s3://b/k"]}`), "revision"},

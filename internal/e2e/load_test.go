@@ -81,8 +81,10 @@ func TestFormats(t *testing.T) {
 			"id\tnote\tn\na\t\"one, \"\"1\"\"\"\t1\nb\tzwei ü\t2\nc\t\t3\n", "",
 		},
 		{
-			"csv of another dialect", `{format: csv, csv: {header: false, delimiter: "::", quote: "'", comment: "#", skip: 1, trim: true}}`,
-			"{name: note, type: text, from: 2}", "a.csv", "a title\n#id::n::note\na::1::'one, \"1\"'\n b :: 2 :: zwei ü\nc::3::\n", "",
+			"csv of another dialect",
+			`{format: csv, csv: {header: false, delimiter: "::", quote: "'", comment: "#", skip: 1, trim: true}}`,
+			"{name: note, type: text, from: 2}", "a.csv", "a title\n#id::n::note\n" +
+				"a::1::'one, \"1\"'\n b :: 2 :: zwei ü\nc::3::\n", "",
 		},
 		{
 			"text by fields", "{format: text, text: {fields: [id, n, note]}}", "{name: note, type: text}", "a.txt",
@@ -181,7 +183,8 @@ func TestUpload(t *testing.T) {
 	if got := l.query("SELECT id, n FROM small ORDER BY id"); !slices.Equal(got, []string{"a|2", "b|2"}) {
 		t.Errorf("table %q", got)
 	}
-	if r := l.run("load", pipeline, l.dir+"/missing.csv"); r.code != 1 || !strings.Contains(r.errOut+r.out, "missing.csv") {
+	r := l.run("load", pipeline, l.dir+"/missing.csv")
+	if r.code != 1 || !strings.Contains(r.errOut+r.out, "missing.csv") {
 		t.Errorf("a missing file: exit %d\n%s%s", r.code, r.out, r.errOut)
 	}
 }

@@ -50,7 +50,8 @@ func TestMainJob(t *testing.T) {
 		t.Fatal("the worker was not killed while the job ran")
 	}
 	want, read := expectReadings(t, path)
-	if report.Records.Read != read || report.Records.Rejected != 0 || report.Chunks.Dead != 0 || report.Objects.Loaded != 1 {
+	if report.Records.Read != read || report.Records.Rejected != 0 || report.Chunks.Dead != 0 ||
+		report.Objects.Loaded != 1 {
 		t.Errorf("report %+v; expected %d records read, none rejected", report, read)
 	}
 	compareReadings(t, l, want)

@@ -49,7 +49,9 @@ func writeReadings(t *testing.T, path string, size int64) {
 	defer f.Close()
 	w := csv.NewWriter(f)
 	rnd := rand.New(rand.NewPCG(2026, 11))
-	notes := []string{"", "plain", "a, b", `say "hi"`, "two\nlines", "three\n\nlines,\"q\"", "ünïcode ✓", strings.Repeat("long ", 20)}
+	notes := []string{
+		"", "plain", "a, b", `say "hi"`, "two\nlines", "three\n\nlines,\"q\"", "ünïcode ✓", strings.Repeat("long ", 20),
+	}
 	if err := w.Write(readingHeader); err != nil {
 		t.Fatal(err)
 	}
@@ -145,8 +147,8 @@ func (l *lab) eachReading(fn func(reading)) {
 		l.eachStored(fn)
 		return
 	}
-	iter := l.cql.Query("SELECT device, seq, ts, level, ok, note, count, day, tag, twice FROM " + l.keyspace + ".readings").
-		PageSize(5000).Iter()
+	iter := l.cql.Query("SELECT device, seq, ts, level, ok, note, count, day, tag, twice FROM " +
+		l.keyspace + ".readings").PageSize(5000).Iter()
 	var (
 		device    string
 		seq       int
@@ -176,7 +178,8 @@ func (l *lab) eachStored(fn func(reading)) {
 	db, err := sql.Open("sqlite", l.db)
 	l.must(err)
 	defer db.Close()
-	rows, err := db.Query("SELECT device, seq, CAST(ts AS TEXT), level, ok, note, count, CAST(day AS TEXT), tag, twice FROM readings")
+	rows, err := db.Query(`SELECT device, seq, CAST(ts AS TEXT), level, ok, note, count, CAST(day AS TEXT), tag, twice
+		FROM readings`)
 	l.must(err)
 	defer rows.Close()
 	for rows.Next() {

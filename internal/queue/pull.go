@@ -89,8 +89,8 @@ func isGone(err error) bool {
 }
 
 // pull asks for one message once. Neither a message nor an error means that none came, or that NATS came back and must
-// be asked again. The client library's own fetch drops a message that arrives while it is cancelled, and nobody has that
-// one until its lease runs out; here the subscription is drained first.
+// be asked again. The client library's own fetch drops a message that arrives while it is cancelled, and nobody has
+// that one until its lease runs out; here the subscription is drained first.
 func (p *Puller) pull(ctx context.Context) (*nats.Msg, error) {
 	pulling, done := p.q.untilReconnect(ctx)
 	defer done()
