@@ -75,8 +75,8 @@ func (r *runner) tally(ctx context.Context, stopped contracts.State) (contracts.
 			totals.Failed++
 		}
 	})
-	if werr := g.Wait(); err == nil {
-		err = werr
+	if werr := g.Wait(); werr != nil {
+		err = werr // which ended the walk, too
 	}
 	return totals, err
 }

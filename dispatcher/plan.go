@@ -26,7 +26,7 @@ type Planning struct {
 	Emit        func(state.Planned) error
 }
 
-// Planned is what a planning came to.
+// PlanResult is what a planning came to.
 type PlanResult struct {
 	Totals   contracts.PlanTotals
 	Failures []contracts.ErrorInfo // the first state.MaxFailures of them
@@ -60,13 +60,24 @@ func (p Planning) Plan(ctx context.Context) (PlanResult, error) {
 	return pl.out, pl.flush()
 }
 
+// take plans one object, or enters why a source names none.
 func (p *planner) take(ctx context.Context, f found) error {
 	p.out.Totals.Objects++
-	err := f.err
-	if err == nil {
-		err = p.place(ctx, f.object)
+	if f.err != nil {
+		return p.fail(f.err)
 	}
-	if err == nil || contracts.KindOf(err).Transient() || contracts.KindOf(err) == contracts.KindInternal {
+	if p.Loaded != nil {
+		if loaded, err := p.Loaded(f.object); err != nil || loaded {
+			p.out.Totals.Skipped += int64(boolInt(loaded))
+			return err
+		}
+	}
+	return p.place(ctx, f.object)
+}
+
+// fail enters what is wrong with an object. What may pass, or is nobody's fault, ends the planning instead.
+func (p *planner) fail(err error) error {
+	if kind := contracts.KindOf(err); kind.Transient() || kind == contracts.KindInternal {
 		return err
 	}
 	p.out.Totals.Failed++
@@ -76,18 +87,16 @@ func (p *planner) take(ctx context.Context, f found) error {
 	return nil
 }
 
-// place decides how an object is read: skipped, packed with its neighbours, whole, or split.
+// place decides how an object is read: packed with its neighbours, whole, or split.
 func (p *planner) place(ctx context.Context, o contracts.Object) error {
-	if p.Loaded != nil {
-		if loaded, err := p.Loaded(o); err != nil || loaded {
-			p.out.Totals.Skipped += int64(boolInt(loaded))
-			return err
-		}
-	}
 	p.out.Totals.Bytes += o.Size
 	compression := chunk.Compression(p.Pipeline.Format(), o.Key)
 	if o.Size > p.SegmentSize && chunk.Splittable(p.Pipeline.Format(), compression) {
-		return p.split(ctx, o)
+		binding, err := p.bind(ctx, o)
+		if err != nil {
+			return p.fail(err)
+		}
+		return p.split(o, binding)
 	}
 	return p.packWhole(contracts.Part{
 		Object: o, Start: 0, End: o.Size, Whole: true, Compression: compression, Records: 0,
@@ -124,24 +133,19 @@ func (p *planner) emit(c state.Planned) error {
 
 // split cuts an object into ranges of a segment each. Where records may hold line breaks, each range but the last is
 // scanned, so that the next one's start state is known.
-func (p *planner) split(ctx context.Context, o contracts.Object) error {
-	binding, err := p.bind(ctx, o)
-	if err != nil {
-		return err
-	}
+func (p *planner) split(o contracts.Object, binding *contracts.Binding) error {
 	if err := p.flush(); err != nil {
 		return err
 	}
 	scan := chunk.NeedsScan(p.Pipeline.Format())
 	for start, end := range chunk.Ranges(o.Size, binding.DataOffset, p.SegmentSize) {
+		follows := start > binding.DataOffset
 		part := contracts.Part{
 			Object: o, Start: start, End: end, Compression: "none", Binding: binding,
-			Records: -1, Segment: p.out.Totals.Segments, Segments: 1,
+			Records: -int64(boolInt(follows)), Segment: p.out.Totals.Segments, Segments: 1,
 		}
 		p.out.Totals.Segments++
-		c := state.Planned{
-			Parts: []contracts.Part{part}, Scan: scan && end < o.Size, Follows: scan && start > binding.DataOffset,
-		}
+		c := state.Planned{Parts: []contracts.Part{part}, Scan: scan && end < o.Size, Follows: scan && follows}
 		if err := p.emit(c); err != nil {
 			return err
 		}
@@ -181,7 +185,7 @@ func (d *Dispatcher) plan(ctx context.Context, job contracts.AcceptedJob, c *pip
 		if contracts.KindOf(err).Transient() {
 			return sealed, err
 		}
-		sealed.Error = contracts.Info(fmt.Errorf("plan: %w", err))
+		out, sealed.Error = PlanResult{}, contracts.Info(fmt.Errorf("plan: %w", err))
 	}
 	sealed.Totals, sealed.Failures = out.Totals, out.Failures
 	table := c.Table()

@@ -81,6 +81,7 @@ func (r *runner) attempt(ctx context.Context) (err error) {
 
 // prepare gets everything that drive needs: pipeline, sealed plan, what is done already.
 func (r *runner) prepare(ctx context.Context) (err error) {
+	r.plan, r.progress = state.Plan{}, nil // of an attempt before
 	if r.pipeline, err = r.d.pipelines.Compiled(ctx, r.job.Pipeline, r.job.Revision); err != nil {
 		return err
 	}
@@ -106,11 +107,11 @@ func (r *runner) drive(ctx context.Context) error {
 		if stopped != nil {
 			return r.end(ctx, stopped.state, stopped.err)
 		}
-		if r.progress.Complete() {
-			return r.end(ctx, "", nil)
-		}
 		if err = r.window.fill(ctx); err != nil {
 			return err
+		}
+		if r.progress.Complete() { // by the window perhaps, which buries what nobody can load
+			return r.complete(ctx)
 		}
 		select {
 		case <-ctx.Done():
@@ -130,6 +131,14 @@ func (r *runner) drive(ctx context.Context) error {
 		}
 	}
 	return err
+}
+
+// complete ends a job whose chunks are through.
+func (r *runner) complete(ctx context.Context) error {
+	if s := r.overLimit(); s != nil {
+		return r.end(ctx, s.state, s.err)
+	}
+	return r.end(ctx, "", nil)
 }
 
 // stop is why a job ends before its chunks are through.

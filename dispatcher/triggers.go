@@ -15,7 +15,7 @@ import (
 // A job that a trigger makes has an id derived from what triggered it, so that notifications that come twice, two
 // dispatchers, and the reconciling listing all make the same job.
 
-// triggered yields the current revisions that have a trigger. One that cannot be compiled is told of and passed over.
+// triggered yields the current revisions that have a trigger. One that does not compile is told of and passed over.
 func (d *Dispatcher) triggered(ctx context.Context) ([]*pipeline.Compiled, error) {
 	var with []*pipeline.Compiled
 	for name, err := range d.store.Pipelines(ctx) {
@@ -27,6 +27,9 @@ func (d *Dispatcher) triggered(ctx context.Context) ([]*pipeline.Compiled, error
 			return nil, err
 		}
 		c, err := d.pipelines.Compiled(ctx, name, revision)
+		if contracts.KindOf(err).Transient() {
+			return nil, err
+		}
 		if err != nil {
 			d.cfg.Log.Warn("pipeline passed over: its trigger is not heeded", "pipeline", name, "err", err)
 			continue
@@ -77,10 +80,12 @@ func (d *Dispatcher) heedArrival(ctx context.Context, a arrival, c *pipeline.Com
 		if contracts.KindOf(err) == contracts.KindMissing {
 			continue // escaped the other way, or deleted since
 		}
+		if err == nil {
+			err = d.submitObject(ctx, c, o)
+		}
 		if err != nil {
 			return err
 		}
-		return d.submitObject(ctx, c, o)
 	}
 	return nil
 }
@@ -135,14 +140,14 @@ func (d *Dispatcher) tickAll(ctx context.Context, pipelines []*pipeline.Compiled
 			continue
 		}
 		due, err := lastTick(t.Schedule, last, now)
-		if err != nil || due.IsZero() {
-			if err != nil {
-				d.cfg.Log.Warn("schedule not understood", "pipeline", c.Spec().Name, "err", err)
-			}
-			continue
+		if err == nil && !due.IsZero() {
+			err = d.tick(ctx, c, due)
 		}
-		if err := d.tick(ctx, c, due); err != nil {
+		if contracts.KindOf(err).Transient() {
 			return err
+		}
+		if err != nil {
+			d.cfg.Log.Warn("scheduled load passed over", "pipeline", c.Spec().Name, "err", err)
 		}
 	}
 	return nil

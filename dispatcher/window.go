@@ -35,7 +35,7 @@ func (w *window) fill(ctx context.Context) error {
 	if err := w.fillScans(ctx); err != nil {
 		return err
 	}
-	for w.load < w.r.progress.Total && len(w.out)+len(w.asked) < w.r.d.cfg.Window {
+	for w.load < w.r.progress.Total && w.room() {
 		ready, err := w.loadNext(ctx)
 		if err != nil || !ready {
 			return err
@@ -44,10 +44,12 @@ func (w *window) fill(ctx context.Context) error {
 	return nil
 }
 
+func (w *window) room() bool { return len(w.out)+len(w.asked) < w.r.d.cfg.Window }
+
 func (w *window) fillScans(ctx context.Context) error {
 	w.scan = max(w.scan, w.load)
 	half := max(1, w.r.d.cfg.Window/2)
-	for w.scan < w.r.progress.Total && w.scan < w.load+half && len(w.asked) < half {
+	for w.scan < w.r.progress.Total && w.scan < w.load+half && len(w.asked) < half && w.room() {
 		c, err := w.scans.Chunk(ctx, w.scan)
 		if err != nil {
 			return err
