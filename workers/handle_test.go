@@ -242,14 +242,16 @@ func TestDoneBeatsDead(t *testing.T) {
 	t.Parallel()
 	r, w := oneRow(t, write(accepting))
 	r.withState(t)
-	first := contracts.Completion{Job: w.Job, Chunk: w.Chunk, Counts: contracts.Counts{Read: 1, Written: 1}, Worker: "first"}
+	counts := contracts.Counts{Read: 1, Written: 1}
+	first := contracts.Completion{Job: w.Job, Chunk: w.Chunk, Counts: counts, Worker: "first"}
 	_, err := r.Store.PutDone(t.Context(), first)
 	must(t, err)
 	r.source.fail["o"] = contracts.At(contracts.KindMissing, "s3://landing/o", -1, "gone")
 	m := newMessage(t, w, 1)
 	r.handleOne(t, m)
 	m.expect(t, "ack")
-	if kinds := r.news.kinds(); !slices.Equal(kinds, []contracts.EventKind{contracts.EventChunkDone}) || len(r.news.dead) > 0 {
+	kinds := r.news.kinds()
+	if !slices.Equal(kinds, []contracts.EventKind{contracts.EventChunkDone}) || len(r.news.dead) > 0 {
 		t.Errorf("found events %v, dead letters %q: expected the chunk done", kinds, r.news.dead)
 	}
 }

@@ -262,15 +262,17 @@ func TestHalfASegmentIsNotWritten(t *testing.T) {
 	t.Parallel()
 	const address = "s3://landing/b"
 	text := lines(20)
+	expired := contracts.At(contracts.KindDenied, address, -1, "expired")
+	changed := contracts.At(contracts.KindChanged, address, -1, "changed")
+	garbage := contracts.At(contracts.KindInput, address, 3, "garbage")
 	for name, c := range map[string]struct {
 		late    broken
 		written int64
 		kind    contracts.Kind
 	}{
-		"denied in the middle":    {broken{len(text) / 2, contracts.At(contracts.KindDenied, address, -1, "expired"), nil}, 0, contracts.KindDenied},
-		"changed when it is shut": {broken{0, nil, contracts.At(contracts.KindChanged, address, -1, "changed")}, 0, contracts.KindChanged},
-		"changed, whatever else": {broken{len(text) / 2, contracts.At(contracts.KindInput, address, 3, "garbage"),
-			contracts.At(contracts.KindChanged, address, -1, "changed")}, 0, contracts.KindChanged},
+		"denied in the middle":    {broken{len(text) / 2, expired, nil}, 0, contracts.KindDenied},
+		"changed when it is shut": {broken{0, nil, changed}, 0, contracts.KindChanged},
+		"changed, whatever else":  {broken{len(text) / 2, garbage, changed}, 0, contracts.KindChanged},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -110,6 +110,11 @@ func positions(inputs []string) ([]int, error) {
 
 // hint guesses what went wrong where a name is missing.
 func (h Head) hint(f contracts.CSVFormat, name string) string {
+	for magic, name := range map[string]string{"\x1f\x8b": "gzip", "\x28\xb5\x2f\xfd": "zstd"} {
+		if len(h.Names) > 0 && strings.HasPrefix(h.Names[0], magic) {
+			return fmt.Sprintf("; the file begins as %s does: set source.compression: %s", name, name)
+		}
+	}
 	if len(h.Names) == 1 {
 		for _, other := range []string{",", ";", "\t", "|"} {
 			if other != f.Delimiter && strings.Contains(h.Names[0], other) {
@@ -157,12 +162,21 @@ func distance(a, b string) int {
 	return row[len(b)]
 }
 
+// cut shortens a name to what an error may hold.
+func cut(name string) string {
+	const most = 60
+	if len(name) <= most {
+		return name
+	}
+	return strings.ToValidUTF8(name[:most], "") + "…"
+}
+
 // list shows names, at most twenty of them.
 func list(names []string) string {
 	shown := names[:min(len(names), 20)]
 	quoted := make([]string, len(shown))
 	for i, n := range shown {
-		quoted[i] = strconv.Quote(n)
+		quoted[i] = strconv.Quote(cut(n))
 	}
 	text := strings.Join(quoted, ", ")
 	if more := len(names) - len(shown); more > 0 {

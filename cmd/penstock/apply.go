@@ -43,7 +43,24 @@ func (p *plant) apply(ctx context.Context, c *pipeline.Compiled) error {
 	if err := p.store.SavePipeline(ctx, s.Name, s.Revision(), s.Canonical()); err != nil {
 		return err
 	}
-	return p.store.SetCurrent(ctx, s.Name, s.Revision())
+	if err := p.store.SetCurrent(ctx, s.Name, s.Revision()); err != nil {
+		return err
+	}
+	return p.noteTarget(ctx, s.Name)
+}
+
+// noteTarget warns where a pipeline goes on into another database: the ledger knows versions of objects, not targets.
+func (p *plant) noteTarget(ctx context.Context, name string) error {
+	now, err := targetText(p.settings)
+	if err != nil {
+		return err
+	}
+	before, err := p.store.SwapTarget(ctx, name, now)
+	if err == nil && before != "" && before != now {
+		p.log.Warn("this pipeline was last loaded into another target: what it loaded there is skipped here without --force",
+			"pipeline", name, "before", before, "now", now)
+	}
+	return err
 }
 
 // tableSpec makes a spec of an existing table; the first source's name says the format.

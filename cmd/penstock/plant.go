@@ -21,7 +21,7 @@ type plant struct {
 	settings  values
 	log       *slog.Logger
 	s3        *objects.S3
-	objects   *objects.Router
+	objects   sourceObjects
 	docs      *objects.Docs
 	store     *state.Store
 	queue     *queue.Queue
@@ -101,7 +101,12 @@ func (p *plant) openStore(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	p.objects = objects.NewRouter(p.s3, objects.NewDir())
+	dir, err := v.dataDir()
+	if err != nil {
+		return err
+	}
+	data := strings.TrimPrefix(filepath.ToSlash(dir), "/") + "/"
+	p.objects = sourceObjects{objects.NewRouter(p.s3, objects.NewDir()), data}
 	p.docs = objects.NewDocs(p.s3, v.str("state_bucket"))
 	p.store = state.New(p.docs)
 	return nil

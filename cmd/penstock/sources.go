@@ -8,12 +8,14 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"iter"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/penstock-io/penstock/contracts"
 	"github.com/penstock-io/penstock/dispatcher"
+	"github.com/penstock-io/penstock/internal/objects"
 )
 
 // addresses turns what a user names into sources of a job: S3 addresses as they are; local files by their absolute
@@ -118,4 +120,28 @@ func (p *plant) uploadFile(ctx context.Context, path string) (address string, er
 	}
 	_, err = p.s3.Upload(ctx, bucket, key, f, size)
 	return address, err
+}
+
+// sourceObjects are the objects that jobs may name. A folder that holds the data folder does not mean what is in there.
+type sourceObjects struct {
+	*objects.Router
+	data string // key of the data folder, with a slash
+}
+
+// List leaves the data folder out, unless it is what is listed.
+func (s sourceObjects) List(ctx context.Context, bucket, prefix, after string) iter.Seq2[contracts.Object, error] {
+	all := s.Router.List(ctx, bucket, prefix, after)
+	if bucket != contracts.LocalBucket || strings.HasPrefix(prefix, s.data) {
+		return all
+	}
+	return func(yield func(contracts.Object, error) bool) {
+		for o, err := range all {
+			if strings.HasPrefix(o.Key, s.data) {
+				continue
+			}
+			if !yield(o, err) {
+				return
+			}
+		}
+	}
 }

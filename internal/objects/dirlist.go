@@ -19,7 +19,8 @@ const nameBatch = 100_000
 
 // List yields the regular files whose keys start with prefix and come after after, in byte order of keys, as S3 would.
 // Links are followed, but not into a folder that the walk is in; sockets, pipes and devices are left out, and so are
-// files that vanish meanwhile. A prefix that matches nothing is no error. The first error ends the listing.
+// files that vanish meanwhile. A prefix that matches nothing is no error. What cannot be an object (a link that leads
+// nowhere, a name that is no text, a folder that may not be read) is an error with its key, and the listing goes on.
 func (d *Dir) List(ctx context.Context, _, prefix, after string) iter.Seq2[contracts.Object, error] {
 	return func(yield func(contracts.Object, error) bool) {
 		w := walk{ctx: ctx, prefix: prefix, after: after, batch: nameBatch, yield: yield}
@@ -52,7 +53,7 @@ func (w *walk) folder(key string, above []fs.FileInfo) error {
 	for last := ""; ; {
 		names, err := w.names(o, last)
 		if err != nil {
-			return vanished(err)
+			return w.tell(o, vanished(err))
 		}
 		for _, name := range names {
 			if err := w.entry(key+name, above); err != nil {
@@ -77,18 +78,35 @@ func (w *walk) entry(key string, above []fs.FileInfo) error {
 	o := contracts.Object{Bucket: contracts.LocalBucket, Key: key}
 	info, err := os.Stat(o.Address())
 	if err != nil {
-		return vanished(local(o, "list", err))
+		return w.lost(o, err)
 	}
 	if !info.Mode().IsRegular() {
 		return nil
 	}
 	if o, err = file(key, info); err != nil {
-		return err
+		return w.tell(o, err)
 	}
 	if !w.yield(o, nil) {
 		return errEnough
 	}
 	return nil
+}
+
+// tell yields an error of one object or folder.
+func (w *walk) tell(o contracts.Object, err error) error {
+	if err != nil && !w.yield(o, err) {
+		return errEnough
+	}
+	return nil
+}
+
+// lost forgives a file that is no longer there, and tells of a link that leads nowhere.
+func (w *walk) lost(o contracts.Object, err error) error {
+	to, lerr := os.Readlink(o.Address())
+	if lerr != nil {
+		return w.tell(o, vanished(local(o, "list", err)))
+	}
+	return w.tell(o, contracts.At(contracts.KindMissing, o.Address(), -1, "a symbolic link to %s, which is not there", to))
 }
 
 // names returns the first names of a folder after last, at most batch, in byte order; folders end with a slash, because

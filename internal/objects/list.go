@@ -81,13 +81,13 @@ func (s *S3) keepsVersions(ctx context.Context, bucket string) (bool, error) {
 	err := retry(ctx, func() error {
 		c, err := s.client.GetBucketVersioning(ctx, bucket)
 		enabled = err == nil && c.Enabled()
-		return s.fail(ctx, "ask whether the bucket keeps versions", bucket, "", err)
+		return s.fail(ctx, "look for the bucket", bucket, "", err)
 	})
 	switch contracts.KindOf(err) {
 	case contracts.KindUnavailable, contracts.KindInterrupted:
 		return false, err
 	case contracts.KindMissing:
-		return false, s.fail(ctx, "look for the bucket", bucket, "", err)
+		return false, err
 	}
 	s.versioned.Store(bucket, enabled)
 	return enabled, nil

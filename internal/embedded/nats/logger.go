@@ -38,7 +38,7 @@ func (l *logger) Errorf(format string, v ...any) {
 	l.log.Error("nats-server: " + fmt.Sprintf(format, v...))
 }
 func (l *logger) Warnf(format string, v ...any) {
-	l.log.Warn("nats-server: " + fmt.Sprintf(format, v...))
+	l.log.Info("nats-server: " + fmt.Sprintf(format, v...))
 }
 
 // Noticef, Debugf and Tracef say nothing: an embedded server's life is no news.
