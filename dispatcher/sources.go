@@ -113,11 +113,12 @@ func (s source) each(ctx context.Context, objects Objects) iter.Seq[found] {
 		}
 		any := false
 		for o, err := range objects.List(ctx, s.bucket, s.key, "") {
-			if err == nil && !s.wants(o.Key) {
+			folder := err != nil && strings.HasSuffix(o.Key, "/") // that cannot be read: nobody knows what is in it
+			if o.Key != "" && !folder && !s.wants(o.Key) {
 				continue
 			}
 			any = true
-			if !yield(found{o, err}) || err != nil {
+			if !yield(found{o, err}) { // a listing that cannot go on after an error ends by itself
 				return
 			}
 		}
