@@ -96,7 +96,9 @@ func (p *planner) place(ctx context.Context, o contracts.Object) error {
 		if err != nil {
 			return p.fail(err)
 		}
-		return p.split(o, binding)
+		if binding.DataOffset < o.Size {
+			return p.split(o, binding)
+		} // a head and nothing behind it: no range to cut
 	}
 	return p.packWhole(contracts.Part{
 		Object: o, Start: 0, End: o.Size, Whole: true, Compression: compression, Records: 0,

@@ -70,13 +70,28 @@ func (r *runner) attempt(ctx context.Context) (err error) {
 	if contracts.KindOf(err) != contracts.KindMissing {
 		return err
 	}
-	if err := r.prepare(ctx); err != nil {
-		if contracts.KindOf(err).Transient() {
+	if err = r.prepare(ctx); err == nil {
+		err = r.drive(ctx)
+	}
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	return r.giveUp(ctx, err)
+}
+
+// giveUp ends a job that cannot go on: one that will never be able to, and one that a user does not want to wait for.
+// Credentials may be renewed, so a denial is waited out.
+func (r *runner) giveUp(ctx context.Context, err error) error {
+	switch kind := contracts.KindOf(err); {
+	case kind.Transient(), kind == contracts.KindDenied, kind == contracts.KindChanged:
+		control, cerr := r.d.store.Control(ctx, r.id)
+		if cerr != nil || control != state.Cancel {
 			return err
 		}
+		return r.end(ctx, contracts.StateCancelled, err)
+	default:
 		return r.end(ctx, contracts.StateFailed, err)
 	}
-	return r.drive(ctx)
 }
 
 // prepare gets everything that drive needs: pipeline, sealed plan, what is done already.

@@ -6,6 +6,7 @@ import (
 	"iter"
 	"regexp"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/penstock-io/penstock/contracts"
 )
@@ -93,6 +94,16 @@ func globRegexp(glob string) (*regexp.Regexp, error) {
 // EscapeGlob writes a key so that it means itself in a source.
 func EscapeGlob(key string) string {
 	return strings.NewReplacer(`*`, `\*`, `?`, `\?`, `[`, `\[`, `\`, `\\`).Replace(key)
+}
+
+// exactSource names one object and, should it be gone, nothing that its key is the beginning of.
+func exactSource(o contracts.Object) string {
+	key := EscapeGlob(o.Key)
+	if key == o.Key { // a pattern without wildcards, by an escape that changes nothing
+		_, size := utf8.DecodeLastRuneInString(key)
+		key = key[:len(key)-size] + `\` + key[len(key)-size:]
+	}
+	return "s3://" + o.Bucket + "/" + key
 }
 
 // found is an object that a source names, or why the source names none.

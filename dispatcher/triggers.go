@@ -99,7 +99,7 @@ func (d *Dispatcher) submitObject(ctx context.Context, c *pipeline.Compiled, o c
 	}
 	_, err = d.Accept(ctx, contracts.Job{
 		ID:       contracts.NewJobID(o.Modified, strings.Join([]string{name, o.Bucket, o.Key, o.Version()}, "\x00")),
-		Pipeline: name, Source: []string{"s3://" + o.Bucket + "/" + EscapeGlob(o.Key)}, Trigger: "bucket",
+		Pipeline: name, Source: []string{exactSource(o)}, Trigger: "bucket",
 	})
 	return err
 }
