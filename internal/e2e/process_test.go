@@ -18,7 +18,7 @@ import (
 
 // patience bounds each wait for something that must come, so that a test fails with its logs instead of with go test's
 // limit. How long anything takes is no matter of these tests.
-const patience = time.Minute
+const patience = 4 * time.Minute
 
 // role is a command that runs beside the test.
 type role struct {

@@ -15,17 +15,20 @@ func TestServersRestart(t *testing.T) {
 	t.Parallel()
 	for name, start := range map[string]func(*testing.T) (site, func()){
 		"nats-server": func(t *testing.T) (site, func()) {
+			store := testenv.S3(t)
 			s := testenv.StartNATS(t, "")
-			return site{nats: s.URL, s3: testenv.S3(t)}, s.Restart
+			return site{nats: s.URL, s3: store}, s.Restart
 		},
 		"S3": func(t *testing.T) (site, func()) {
+			queue := testenv.NATS(t)
 			s := testenv.StartMinIO(t, testenv.MinIOOptions{})
 			keys := testenv.S3Server{URL: s.URL, AccessKey: s.AccessKey, SecretKey: s.SecretKey}
-			return site{nats: testenv.NATS(t), s3: keys}, s.Restart
+			return site{nats: queue, s3: keys}, s.Restart
 		},
 		"Cassandra": func(t *testing.T) (site, func()) {
+			queue, store := testenv.NATS(t), testenv.S3(t)
 			s := testenv.StartCassandra(t, testenv.CassandraOptions{})
-			return site{s.Addr, testenv.NATS(t), testenv.S3(t)}, s.Restart
+			return site{s.Addr, queue, store}, s.Restart
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

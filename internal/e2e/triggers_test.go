@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -60,12 +61,7 @@ func notificationsOfMinIO(t *testing.T, setting string) {
 	told := make(chan *nats.Msg, 1000)
 	_, err := l.nats.ChanSubscribe(prefix+".notifications", told)
 	l.must(err)
-	config := notification.Configuration{}
-	config.AddQueue(notification.Config{
-		Arn:    notification.NewArn("minio", "sqs", "", "lab", "nats"),
-		Events: []notification.EventType{notification.ObjectCreatedAll},
-	})
-	l.must(l.s3.SetBucketNotification(t.Context(), l.bucket, config))
+	l.notify("lab")
 
 	a := watchArrivals(l)
 	l.start("up").says("msg=leading")
@@ -75,6 +71,23 @@ func notificationsOfMinIO(t *testing.T, setting string) {
 		l.must(l.nats.Publish(m.Subject, m.Data))
 	}
 	a.again()
+}
+
+// notify has MinIO tell a target of new objects. MinIO makes its targets ready after it answers everything else.
+func (l *lab) notify(target string) {
+	l.t.Helper()
+	config := notification.Configuration{}
+	config.AddQueue(notification.Config{
+		Arn:    notification.NewArn("minio", "sqs", "", target, "nats"),
+		Events: []notification.EventType{notification.ObjectCreatedAll},
+	})
+	ctx, cancel := context.WithTimeout(l.t.Context(), patience)
+	defer cancel()
+	err := l.s3.SetBucketNotification(ctx, l.bucket, config)
+	for err != nil && ctx.Err() == nil && strings.Contains(err.Error(), "destination ARN does not exist") {
+		err = l.s3.SetBucketNotification(ctx, l.bucket, config)
+	}
+	l.must(err)
 }
 
 // TestNotificationsOfTheGateway puts objects into the S3 gateway of an `up`; its bucket is made beforehand.
