@@ -32,7 +32,7 @@ func (w *Workers) handle(ctx context.Context, m Message, l *loader) {
 	log.Debug("chunk taken")
 	again := m.Deliveries() > 1
 	for delay := 500 * time.Millisecond; ; delay = min(2*delay, 15*time.Second) {
-		err := w.attempt(ctx, work, l, again)
+		err := w.attempt(ctx, work, l, again, m.Deliveries())
 		again = true
 		if contracts.KindOf(err) == contracts.KindUnavailable && ctx.Err() == nil {
 			log.Warn("server away: trying again", "in", delay, "err", err)
@@ -47,7 +47,9 @@ func (w *Workers) handle(ctx context.Context, m Message, l *loader) {
 }
 
 // attempt does the work once, and stores and announces what came of it. A panic is an internal error of this chunk.
-func (w *Workers) attempt(ctx context.Context, work contracts.ChunkWork, l *loader, again bool) (err error) {
+func (w *Workers) attempt(
+	ctx context.Context, work contracts.ChunkWork, l *loader, again bool, deliveries int,
+) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = contracts.Errorf(contracts.KindInternal, "panic: %v\n%s", p, debug.Stack())
@@ -63,6 +65,10 @@ func (w *Workers) attempt(ctx context.Context, work contracts.ChunkWork, l *load
 			return err
 		}
 	}
+	if deliveries > maxDeliveries {
+		return contracts.Errorf(contracts.KindLimit, "chunk %d was delivered %d times and nobody came to an end with it: "+
+			"its workers died or were stopped; see their logs, and whether they have memory enough", work.Chunk, deliveries)
+	}
 	if work.Work == contracts.Scan {
 		return w.scan(ctx, work)
 	}
@@ -72,6 +78,10 @@ func (w *Workers) attempt(ctx context.Context, work contracts.ChunkWork, l *load
 	}
 	return w.conclude(ctx, completion, work)
 }
+
+// maxDeliveries is a backstop: a chunk that kills its worker's process leaves no failure to count. Hand-backs count
+// here too, so it is far above what they come to.
+const maxDeliveries = 100
 
 // isOver spares work on a chunk that is tried again: the chunk has an outcome, or its job has ended. News is told
 // again, since whoever stored the outcome may have died before he could.

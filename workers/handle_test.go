@@ -237,6 +237,21 @@ func TestFirstCompletionIsAnnounced(t *testing.T) {
 	}
 }
 
+// TestDeliveredTooOften: a chunk that kills whoever works on it ends as a dead letter.
+func TestDeliveredTooOften(t *testing.T) {
+	t.Parallel()
+	r, w := oneRow(t, write(accepting))
+	r.withState(t)
+	m := newMessage(t, w, maxDeliveries+1)
+	r.handleOne(t, m)
+	m.expect(t, "ack")
+	c, done, err := r.Store.Completion(t.Context(), w.Job, w.Chunk)
+	must(t, err)
+	if done || c.Error == nil || c.Error.Kind != contracts.KindLimit || !strings.Contains(c.Error.Message, "101 times") {
+		t.Errorf("found %+v, expected a dead chunk that says how often it came", c)
+	}
+}
+
 // TestDoneBeatsDead: whoever finds a chunk dead that another worker has loaded says that it is done.
 func TestDoneBeatsDead(t *testing.T) {
 	t.Parallel()

@@ -77,7 +77,7 @@ func TestStreams(t *testing.T) {
 	c, err := js.Consumer(t.Context(), "LAB_CHUNKS", "workers")
 	must(t, err)
 	if cfg := c.CachedInfo().Config; cfg.AckPolicy != jetstream.AckExplicitPolicy || cfg.AckWait != time.Minute ||
-		cfg.MaxAckPending != 7 || cfg.MaxDeliver != 100 || cfg.MaxWaiting < 4096 {
+		cfg.MaxAckPending != 7 || cfg.MaxDeliver != -1 || cfg.MaxWaiting < 4096 {
 		t.Errorf("consumer: found %+v", cfg)
 	}
 }
@@ -105,7 +105,7 @@ func TestSetupKeepsWhatIsTheOperators(t *testing.T) {
 	c, err := js.Consumer(t.Context(), "CHUNKS", "workers")
 	must(t, err)
 	if cfg := c.CachedInfo().Config; cfg.Description != "ours" || cfg.MaxWaiting != 100 || len(cfg.BackOff) > 0 ||
-		cfg.MaxDeliver != 100 || cfg.AckWait != 30*time.Second {
+		cfg.MaxDeliver != -1 || cfg.AckWait != 30*time.Second {
 		t.Errorf("consumer: found %+v", cfg)
 	}
 }

@@ -20,7 +20,6 @@ const (
 	newsBytes    = 1 << 30 // status and dead letters, each
 	maxJobs      = 1_000_000
 	maxNotices   = 1_000_000
-	maxDeliver   = 100  // a backstop: attempts are counted from failure events
 	leastWaiting = 4096 // pulls that may wait at one consumer, one for each idle goroutine of all workers
 )
 
@@ -166,11 +165,9 @@ func (q *Queue) overlayConsumer(have jetstream.ConsumerConfig) (cfg jetstream.Co
 	changed = set(&cfg.AckPolicy, jetstream.AckExplicitPolicy)
 	changed = set(&cfg.AckWait, q.cfg.AckWait) || changed
 	changed = set(&cfg.MaxAckPending, q.cfg.MaxAckPending) || changed
-	limit := -1 // jobs and notifications are answered for by the dispatcher, however often they come
-	if have.Durable == contracts.Consumer {
-		limit = maxDeliver
-	}
-	changed = set(&cfg.MaxDeliver, limit) || changed
+	// Past a limit a message would rest in the stream, seen by nobody and in the way of a new one: whoever takes it says
+	// when it has come too often.
+	changed = set(&cfg.MaxDeliver, -1) || changed
 	if len(cfg.BackOff) > 0 { // it would replace AckWait
 		cfg.BackOff, changed = nil, true
 	}
