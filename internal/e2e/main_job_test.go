@@ -15,7 +15,7 @@ func TestMainJob(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
 	path := filepath.Join(l.dir, "readings.csv")
-	writeReadings(t, path, 100<<20)
+	writeReadings(t, path, 100<<20, 20_000)
 	f, err := os.Open(path)
 	l.must(err)
 	defer f.Close()

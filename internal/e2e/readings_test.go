@@ -38,9 +38,9 @@ type reading [10]string
 
 var readingHeader = []string{"device", "seq", "ts", "level", "ok", "note", "count", "day", "tag"}
 
-// writeReadings writes so many bytes of seeded CSV: keys repeat near and far, fields are empty, quoted, and hold
+// writeReadings writes so many bytes of seeded CSV, of 40 rows for each device: keys repeat near and far, fields are empty, quoted, and hold
 // delimiters, quotes and line breaks.
-func writeReadings(t *testing.T, path string, size int64) {
+func writeReadings(t *testing.T, path string, size int64, devices int) {
 	t.Helper()
 	f, err := os.Create(path)
 	if err != nil {
@@ -59,7 +59,7 @@ func writeReadings(t *testing.T, path string, size int64) {
 	for n := 0; ; n++ {
 		at := base.Add(time.Duration(rnd.IntN(1e9)) * time.Millisecond)
 		record := []string{
-			fmt.Sprintf("device-%05d", rnd.IntN(20_000)), strconv.Itoa(rnd.IntN(40)),
+			fmt.Sprintf("device-%05d", rnd.IntN(devices)), strconv.Itoa(rnd.IntN(40)),
 			at.Format("2006-01-02T15:04:05.000Z"), strconv.FormatFloat(rnd.NormFloat64(), 'g', -1, 64),
 			strconv.FormatBool(rnd.IntN(2) == 0), notes[rnd.IntN(len(notes))], strconv.FormatInt(rnd.Int64N(1<<40), 10),
 			at.Format(time.DateOnly), fmt.Sprintf("t%d", rnd.IntN(10)),
@@ -211,11 +211,11 @@ func show[T any](v *T, text func(T) string) string {
 	return text(*v)
 }
 
-// readingsFile is a file of about so many bytes in the lab's folder, and what the table must hold after it.
+// readingsFile is a file of about so many bytes, and of few keys, in the lab's folder, and what the table must hold after it.
 func (l *lab) readingsFile(size int64) (path string, want map[string]*reading, records int64) {
 	l.t.Helper()
 	path = filepath.Join(l.dir, "readings.csv")
-	writeReadings(l.t, path, size)
+	writeReadings(l.t, path, size, 4)
 	want, records = expectReadings(l.t, path)
 	return path, want, records
 }
