@@ -28,14 +28,27 @@ func (a *app) submitAndFollow(ctx context.Context, p *plant, job contracts.Job) 
 		return r, err
 	}
 	defer drain(events, stop)
+	if err := p.publish(ctx, job); err != nil {
+		return r, err
+	}
+	return a.await(ctx, p, job, events)
+}
+
+// maxJobMessage is what NATS takes by default, less its headers.
+const maxJobMessage = 1<<20 - 4096
+
+// publish sends a job message.
+func (p *plant) publish(ctx context.Context, job contracts.Job) error {
 	data, err := json.Marshal(job)
 	if err != nil {
-		return r, err
+		return err
 	}
-	if err := p.queue.PublishJob(ctx, job.Pipeline, data); err != nil {
-		return r, err
+	if len(data) > maxJobMessage {
+		return contracts.Errorf(contracts.KindConfig,
+			"%d sources make a message of %d bytes: expected at most %d: put the files into a bucket and name their prefix, "+
+				"or load them in several commands", len(job.Source), len(data), maxJobMessage)
 	}
-	return a.await(ctx, p, job.ID, events)
+	return p.queue.PublishJob(ctx, job.Pipeline, data)
 }
 
 // drain stops the events while it empties their channel, so that the last of them is not stuck.
@@ -56,13 +69,14 @@ func drain(events <-chan contracts.Event, stop func()) {
 
 // await shows progress until the job's report is there.
 func (a *app) await(
-	ctx context.Context, p *plant, id contracts.JobID, events <-chan contracts.Event,
+	ctx context.Context, p *plant, job contracts.Job, events <-chan contracts.Event,
 ) (contracts.Report, error) {
+	id := job.ID
 	show := a.newProgress(id)
 	defer show.close()
 	look := time.NewTicker(2 * time.Second)
 	defer look.Stop()
-	for {
+	for looks := 1; ; {
 		select {
 		case <-ctx.Done():
 			if errors.Is(context.Cause(ctx), errRolesEnded) {
@@ -82,10 +96,28 @@ func (a *app) await(
 				return r, nil
 			}
 			if k := contracts.KindOf(err); k != contracts.KindMissing && !k.Transient() {
-				return r, errors.Join(fmt.Errorf("job %s", id), err)
+				return r, fmt.Errorf("job %s: %w", id, err)
+			}
+			if looks++; looks%5 == 0 {
+				if err := a.remind(ctx, p, job); err != nil {
+					return r, err
+				}
 			}
 		}
 	}
+}
+
+// remind publishes a job again that no dispatcher has accepted yet: NATS may have lost it, and twice is once.
+func (a *app) remind(ctx context.Context, p *plant, job contracts.Job) error {
+	_, err := p.store.Job(ctx, job.ID)
+	if contracts.KindOf(err) != contracts.KindMissing {
+		return nil
+	}
+	fmt.Fprintf(a.Err, "job %s is not accepted yet: does a dispatcher run, and what do its logs say?\n", job.ID)
+	if err := p.publish(ctx, job); !contracts.KindOf(err).Transient() {
+		return err
+	}
+	return nil
 }
 
 // progress shows how far a job is: a bar on a terminal, a line every few seconds otherwise.

@@ -69,11 +69,7 @@ func (a *app) submit() *cobra.Command {
 }
 
 func (a *app) publish(ctx context.Context, p *plant, job contracts.Job) error {
-	data, err := json.Marshal(job)
-	if err != nil {
-		return err
-	}
-	if err := p.queue.PublishJob(ctx, job.Pipeline, data); err != nil {
+	if err := p.publish(ctx, job); err != nil {
 		return err
 	}
 	if a.output == "json" {
@@ -255,7 +251,7 @@ func (a *app) retry() *cobra.Command {
 			if err != nil {
 				return usageError(err)
 			}
-			report, err := a.runJob(ctx, p, job, workers)
+			report, err := a.runJob(ctx, p, job, workers, "")
 			if err != nil {
 				return err
 			}

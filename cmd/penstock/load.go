@@ -81,11 +81,18 @@ func (a *app) loadOne(
 	if err != nil {
 		return r, err
 	}
-	return a.runJob(ctx, p, job, workers)
+	old, err := p.interrupted(ctx, job)
+	if err != nil {
+		return r, err
+	}
+	return a.runJob(ctx, p, job, workers, old)
 }
 
-// runJob publishes a job and sees it to its end, with roles in this process as it was asked to.
-func (a *app) runJob(ctx context.Context, p *plant, job contracts.Job, workers int) (r contracts.Report, err error) {
+// runJob publishes a job and sees it to its end, with roles in this process as it was asked to. An old job that was
+// interrupted goes first; what it leaves to load, since files may have changed, is the new one's.
+func (a *app) runJob(
+	ctx context.Context, p *plant, job contracts.Job, workers int, old contracts.JobID,
+) (r contracts.Report, err error) {
 	if p.solo() && workers == 0 {
 		return r, usageError(errors.New("--workers 0 leaves the work to others, and NATS is embedded in this process: " +
 			"expected a worker, or --nats, or a `penstock up` on the same --data"))
@@ -96,7 +103,28 @@ func (a *app) runJob(ctx context.Context, p *plant, job contracts.Job, workers i
 			err = rerr // why the job was not seen to its end
 		}
 	}()
-	return a.submitAndFollow(ctx, p, job)
+	if old == "" {
+		return a.submitAndFollow(ctx, p, job)
+	}
+	return a.takeUp(ctx, p, old, job)
+}
+
+// takeUp sees an interrupted job to its end, and then loads what the ledger lacks.
+func (a *app) takeUp(
+	ctx context.Context, p *plant, old contracts.JobID, job contracts.Job,
+) (contracts.Report, error) {
+	first := job
+	first.ID = old
+	before, err := a.submitAndFollow(ctx, p, first)
+	if err != nil || (before.Error != nil && before.Error.Kind == contracts.KindLimit) {
+		return before, err
+	}
+	after, err := a.submitAndFollow(ctx, p, job)
+	if err != nil || after.Objects.Loaded+after.Objects.Failed == 0 {
+		return before, err
+	}
+	fmt.Fprintf(a.Err, "job %s, which was interrupted, ended as %s: `penstock report %s`\n", old, before.State, old)
+	return after, nil
 }
 
 // startRoles runs dispatcher and workers beside the command; the returned function ends them. If they end by
@@ -120,8 +148,7 @@ func (a *app) startRoles(ctx context.Context, p *plant, workers int) (_ context.
 // errRolesEnded is why a context of startRoles ended where nobody interrupted it.
 var errRolesEnded = errors.New("dispatcher and workers of this process ended before the job did")
 
-// newJob applies the pipeline and makes a job of the sources; one that was interrupted and asks for the same is taken
-// up again.
+// newJob applies the pipeline and makes a job of the sources.
 func (a *app) newJob(ctx context.Context, p *plant, f loadFlags, name string, sources []string) (contracts.Job, error) {
 	compiled, err := a.compileFor(ctx, p, f, name, sources)
 	if err == nil {
@@ -145,15 +172,15 @@ func (a *app) newJob(ctx context.Context, p *plant, f loadFlags, name string, so
 		V: contracts.Version, Pipeline: compiled.Spec().Name, Revision: compiled.Spec().Revision(),
 		Source: addresses, Force: f.force, ChunkSize: size, Trigger: "cli",
 	}
-	if job.ID, err = p.interrupted(ctx, job); err != nil || job.ID != "" {
-		return job, err
-	}
 	job.ID = contracts.NewJobID(time.Now(), p.owner+randomText(8))
 	return job, nil
 }
 
-// interrupted finds an active job that asks for exactly this.
+// interrupted finds an active job that asks for exactly this; "" where there is none, or all is to be loaded anew.
 func (p *plant) interrupted(ctx context.Context, job contracts.Job) (contracts.JobID, error) {
+	if job.Force {
+		return "", nil
+	}
 	for id, err := range p.store.ActiveJobs(ctx) {
 		if err != nil {
 			return "", err
