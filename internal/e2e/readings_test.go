@@ -38,8 +38,8 @@ type reading [10]string
 
 var readingHeader = []string{"device", "seq", "ts", "level", "ok", "note", "count", "day", "tag"}
 
-// writeReadings writes so many bytes of seeded CSV, of 40 rows for each device: keys repeat near and far, fields are empty, quoted, and hold
-// delimiters, quotes and line breaks.
+// writeReadings writes so many bytes of seeded CSV, of 40 rows for each device: keys repeat near and far, fields are
+// empty, quoted, and hold delimiters, quotes and line breaks.
 func writeReadings(t *testing.T, path string, size int64, devices int) {
 	t.Helper()
 	f, err := os.Create(path)
@@ -211,7 +211,8 @@ func show[T any](v *T, text func(T) string) string {
 	return text(*v)
 }
 
-// readingsFile is a file of about so many bytes, and of few keys, in the lab's folder, and what the table must hold after it.
+// readingsFile is a file of about so many bytes, and of few keys, in the lab's folder, and what the table must hold
+// after it.
 func (l *lab) readingsFile(size int64) (path string, want map[string]*reading, records int64) {
 	l.t.Helper()
 	path = filepath.Join(l.dir, "readings.csv")
