@@ -191,7 +191,8 @@ func (d *Dispatcher) plan(ctx context.Context, job contracts.AcceptedJob, c *pip
 	}
 	sealed.Totals, sealed.Failures = out.Totals, out.Failures
 	table := c.Table()
-	if sealed.Base, err = d.store.Reserve(ctx, table.Keyspace+"."+table.Name, out.Totals.Segments, d.cfg.Now()); err != nil {
+	clock := table.Keyspace + "." + table.Name
+	if sealed.Base, err = d.store.Reserve(ctx, clock, out.Totals.Segments, d.cfg.Now()); err != nil {
 		return sealed, err
 	}
 	return w.Seal(ctx, sealed)

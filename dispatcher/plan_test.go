@@ -94,9 +94,10 @@ func TestSplitting(t *testing.T) {
 	}{
 		"csv": {csvSpec, header, 250, []string{"big[4,104)@1+1 scan", "big[104,204)@2+1 scan follows",
 			"big[204,250)@3+1 follows"}, []int64{0, -1, -1}},
-		"csv to the byte": {csvSpec, header, 204, []string{"big[4,104)@1+1 scan", "big[104,204)@2+1 follows"}, []int64{0, -1}},
-		"csv, one range":  {csvSpec, header, 101, []string{"big[4,101)@1+1"}, []int64{0}},
-		"ndjson":          {ndjsonSpec, "", 150, []string{"big[0,100)@1+1", "big[100,150)@2+1"}, []int64{0, -1}},
+		"csv to the byte": {csvSpec, header, 204, []string{"big[4,104)@1+1 scan", "big[104,204)@2+1 follows"},
+			[]int64{0, -1}},
+		"csv, one range": {csvSpec, header, 101, []string{"big[4,101)@1+1"}, []int64{0}},
+		"ndjson":         {ndjsonSpec, "", 150, []string{"big[0,100)@1+1", "big[100,150)@2+1"}, []int64{0, -1}},
 		"without quoted newlines": {specHead + "source: {format: csv, csv: {quoted_newlines: false}}\n", header, 150,
 			[]string{"big[4,104)@1+1", "big[104,150)@2+1"}, []int64{0, -1}},
 	} {

@@ -79,16 +79,15 @@ func (r *runner) attempt(ctx context.Context) (err error) {
 	return r.giveUp(ctx, err)
 }
 
-// giveUp ends a job that cannot go on: one that will never be able to, and one that a user does not want to wait for.
+// giveUp ends a job that cannot go on: one that a user does not want to wait for, and one that will never be able to.
 // Credentials may be renewed, so a denial is waited out.
 func (r *runner) giveUp(ctx context.Context, err error) error {
+	if control, cerr := r.d.store.Control(ctx, r.id); cerr == nil && control == state.Cancel {
+		return r.end(ctx, contracts.StateCancelled, err)
+	}
 	switch kind := contracts.KindOf(err); {
 	case kind.Transient(), kind == contracts.KindDenied, kind == contracts.KindChanged:
-		control, cerr := r.d.store.Control(ctx, r.id)
-		if cerr != nil || control != state.Cancel {
-			return err
-		}
-		return r.end(ctx, contracts.StateCancelled, err)
+		return err
 	default:
 		return r.end(ctx, contracts.StateFailed, err)
 	}

@@ -412,6 +412,38 @@ func TestTargetAway(t *testing.T) {
 	expectReport(t, l.report("j1"), contracts.StateDone, 3, totals(1, 1, 0, 0))
 }
 
+// TestCancelWhileTheTargetIsAway: nobody has to wait for it.
+func TestCancelWhileTheTargetIsAway(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, csvSpec)
+	l.pipelines.prepare = func() error {
+		return errors.Join(l.store.SetControl(t.Context(), "j1", state.Cancel),
+			contracts.Errorf(contracts.KindUnavailable, "no host answers"))
+	}
+	l.put("a", numbered(3))
+	d, _ := l.run()
+	l.accept(d, "j1")
+	if r := l.report("j1"); r.State != contracts.StateCancelled {
+		t.Errorf("found %+v", r)
+	}
+}
+
+// TestPlanThatIsGone is an end, not an endless loop.
+func TestPlanThatIsGone(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, csvSpec)
+	ctx := t.Context()
+	_, _, err := l.store.AcceptJob(ctx, contracts.AcceptedJob{Job: contracts.Job{V: 1, ID: "j1", Pipeline: "p"}})
+	must(t, err)
+	_, err = l.store.NewPlan("j1").Seal(ctx, state.Plan{SegmentSize: 1, Totals: contracts.PlanTotals{Chunks: 3}})
+	must(t, err)
+	l.run()
+	r := l.report("j1")
+	if r.State != contracts.StateFailed || r.Error.Kind != contracts.KindMissing {
+		t.Errorf("found %+v, %+v", r, r.Error)
+	}
+}
+
 // TestManyJobs: more than may run at a time.
 func TestManyJobs(t *testing.T) {
 	t.Parallel()

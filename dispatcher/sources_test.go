@@ -32,7 +32,8 @@ func named(t *testing.T, m *memory, texts ...string) (addresses []string) {
 func TestSources(t *testing.T) {
 	t.Parallel()
 	m := newMemory("s3://b/a.csv", "s3://b/a.csv.bak", "s3://b/d/", "s3://b/d/1.csv", "s3://b/d/2.csv", "s3://b/d/e/3.csv",
-		"s3://b/d/e/f/4.csv", "s3://b/d2", "s3://b/w*[1]?\\.csv", "s3://b/wxx1y.csv", "s3://b/é.csv", "s3://b/x\ny", "s3://c/z")
+		"s3://b/d/e/f/4.csv", "s3://b/d2",
+		"s3://b/w*[1]?\\.csv", "s3://b/wxx1y.csv", "s3://b/é.csv", "s3://b/x\ny", "s3://c/z")
 	for _, c := range []struct {
 		sources []string
 		want    []string
@@ -80,8 +81,8 @@ func TestSourcesOfThisMachine(t *testing.T) {
 
 func TestSourcesThatAreRefused(t *testing.T) {
 	t.Parallel()
-	for _, text := range []string{"", "a.csv", "s3://", "s3:///key", "http://host/a", "s3://b/[a", "s3://b/[]", "s3://b/[z-a]",
-		"file://data/a.csv"} {
+	for _, text := range []string{"", "a.csv", "s3://", "s3:///key", "http://host/a", "s3://b/[a", "s3://b/[]",
+		"s3://b/[z-a]", "file://data/a.csv"} {
 		if _, err := parseSource(text); contracts.KindOf(err) != contracts.KindConfig ||
 			!strings.Contains(err.Error(), fmt.Sprintf("%q", text)) {
 			t.Errorf("%q: found %v", text, err)
@@ -104,7 +105,8 @@ func TestEscapedKeysMeanThemselves(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%q: %v", key, err)
 		}
-		if s.pattern == nil && s.key != key || s.pattern != nil && (!s.pattern.MatchString(key) || !strings.HasPrefix(key, s.key)) {
+		if s.pattern == nil && s.key != key ||
+			s.pattern != nil && (!s.pattern.MatchString(key) || !strings.HasPrefix(key, s.key)) {
 			t.Fatalf("%q: found %+v", key, s)
 		}
 		if other := key + "y"; s.pattern != nil && s.pattern.MatchString(other) {

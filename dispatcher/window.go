@@ -26,7 +26,8 @@ type window struct {
 func newWindow(r *runner) *window {
 	return &window{
 		r: r, loads: r.d.store.PlanReader(r.plan), scans: r.d.store.PlanReader(r.plan),
-		out: map[int]chunk.Prefix{}, asked: map[int]bool{}, known: map[int]contracts.ScanResult{}, prefix: chunk.StartPrefix(),
+		out: map[int]chunk.Prefix{}, asked: map[int]bool{}, known: map[int]contracts.ScanResult{},
+		prefix: chunk.StartPrefix(),
 	}
 }
 
