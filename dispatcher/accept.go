@@ -117,7 +117,7 @@ func (d *Dispatcher) checkJob(j *contracts.Job) error {
 	if len(j.Source) == 0 {
 		return contracts.Errorf(contracts.KindConfig, `job %s: no source: expected "source":["s3://bucket/key"]`, j.ID)
 	}
-	if err := CheckSources(j.Source); err != nil {
+	if err := d.checkSources(j.Source); err != nil {
 		return fmt.Errorf("job %s: %w", j.ID, err)
 	}
 	if j.ChunkSize < 0 || j.ChunkSize > MaxChunkSize {
@@ -126,6 +126,21 @@ func (d *Dispatcher) checkJob(j *contracts.Job) error {
 	}
 	j.V = contracts.Version
 	j.Trigger = strings.ToLower(j.Trigger)
+	return nil
+}
+
+// checkSources refuses, besides what is malformed, files of this machine where jobs come from others: whoever may
+// publish a job must not have this process read them what it may read.
+func (d *Dispatcher) checkSources(sources []string) error {
+	if err := CheckSources(sources); err != nil || d.cfg.Local {
+		return err
+	}
+	for _, s := range sources {
+		if !strings.HasPrefix(s, "s3://") {
+			return contracts.Errorf(contracts.KindDenied,
+				"source %q: a local path in a job from outside: expected s3://bucket/key; `penstock load` uploads files", s)
+		}
+	}
 	return nil
 }
 

@@ -76,6 +76,7 @@ func TestJobMessages(t *testing.T) {
 		"of no pipeline":   {"penstock.jobs.q", `{"source":["s3://b/k"]}`, "term", "expected `penstock apply` first"},
 		"without sources":  {"penstock.jobs.p", `{}`, "term", "no source"},
 		"of a bad source":  {"penstock.jobs.p", `{"source":["k"]}`, "term", `source "k"`},
+		"of a local file":  {"penstock.jobs.p", `{"source":["/etc/passwd"]}`, "term", "a local path in a job from outside"},
 		"of a bad id":      {"penstock.jobs.p", `{"id":"a.b","source":["s3://b/k"]}`, "term", `job id "a.b"`},
 		"of a bad name":    {"penstock.jobs.P", `{"source":["s3://b/k"]}`, "term", `pipeline "P"`},
 		"of huge chunks":   {"penstock.jobs.p", `{"source":["s3://b/k"],"chunk_size":99999999}`, "term", "chunk_size"},

@@ -73,6 +73,7 @@ type Pipelines interface {
 type Config struct {
 	Owner         string             // names this process in the leader's lease
 	Solo          bool               // nobody else can dispatch: lead without a lease
+	Local         bool               // jobs may name files of this machine
 	Subjects      contracts.Subjects // of the dead letters
 	ChunkSize     int64              // bytes of a segment, where the job does not say
 	MaxRecord     int64              // bytes
