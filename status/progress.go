@@ -78,6 +78,9 @@ func Restore(snapshot []byte, total int) (*Progress, error) {
 // Snapshot is the fold in a form that Restore reads.
 func (p *Progress) Snapshot() ([]byte, error) { return contracts.Marshal(p) }
 
+// maxDeadErrors is the number of dead chunks whose errors the fold keeps; the store has all of them.
+const maxDeadErrors = 10_000
+
 // Apply folds an outcome in; false where it changes nothing.
 func (p *Progress) Apply(o Outcome) bool {
 	if o.Chunk < 0 || o.Chunk >= p.Total || p.DoneAt.has(o.Chunk) {
@@ -95,6 +98,9 @@ func (p *Progress) Apply(o Outcome) bool {
 	case wasDead:
 		return false
 	default:
+		if len(p.Dead) >= maxDeadErrors {
+			o.Error = nil
+		}
 		p.Dead[o.Chunk] = o
 	}
 	p.add(o, 1)
@@ -126,16 +132,20 @@ func (p *Progress) IsDone(chunk int) bool { return p.DoneAt.has(chunk) }
 // Complete says that every chunk has an outcome.
 func (p *Progress) Complete() bool { return p.Done+len(p.Dead) == p.Total }
 
-// FirstError is the error of the first dead chunk; nil where none is dead.
+// FirstError is the error of the first dead chunk whose error is kept; nil where none is dead.
 func (p *Progress) FirstError() *contracts.ErrorInfo {
+	if len(p.Dead) == 0 {
+		return nil
+	}
 	first := -1
-	for chunk := range p.Dead {
-		if first < 0 || chunk < first {
+	for chunk, o := range p.Dead {
+		if o.Error != nil && (first < 0 || chunk < first) {
 			first = chunk
 		}
 	}
 	if first < 0 {
-		return nil
+		return contracts.Info(contracts.Errorf(contracts.KindInternal,
+			"%d chunks are dead: their completions say why", len(p.Dead)))
 	}
 	return p.Dead[first].Error
 }

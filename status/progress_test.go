@@ -223,3 +223,21 @@ func TestSnapshotsThatAreRefused(t *testing.T) {
 		}
 	}
 }
+
+// TestErrorsAreBounded: a job of dead chunks alone keeps some errors in memory, and never forgets that it failed.
+func TestErrorsAreBounded(t *testing.T) {
+	t.Parallel()
+	p := NewProgress(maxDeadErrors + 2)
+	for n := range maxDeadErrors + 2 {
+		p.Apply(Outcome{Chunk: n, Error: &contracts.ErrorInfo{Kind: contracts.KindMissing, Message: "gone"}})
+	}
+	if p.Dead[maxDeadErrors].Error != nil || p.FirstError() == nil || p.FirstError().Message != "gone" {
+		t.Errorf("found %+v, first %+v", p.Dead[maxDeadErrors], p.FirstError())
+	}
+	for n := range maxDeadErrors {
+		p.Apply(Outcome{Chunk: n, Done: true})
+	}
+	if e := p.FirstError(); e == nil || e.Message != "2 chunks are dead: their completions say why" {
+		t.Errorf("found %+v, expected that two chunks are dead", e)
+	}
+}

@@ -73,5 +73,8 @@ func jobEnv(ts *testscript.TestScript, neg bool, args []string) {
 	if !r.Records.Balanced() {
 		ts.Fatalf("the counts do not add up: %+v", r.Records)
 	}
+	if o := r.Objects; (r.Error == nil || r.Error.Kind != contracts.KindLimit) && o.Total != o.Loaded+o.Skipped+o.Failed {
+		ts.Fatalf("the objects do not add up: %+v", o)
+	}
 	ts.Setenv("JOB", string(r.Job))
 }
