@@ -67,7 +67,8 @@ func (p *plant) runDispatcher(ctx context.Context) error {
 func (p *plant) dispatcherConfig() (cfg dispatcher.Config, err error) {
 	v := p.settings
 	cfg = dispatcher.Config{
-		Owner: p.owner, Solo: p.solo(), Local: p.solo(), Subjects: p.subjects(), RejectsBucket: v.str("rejects_bucket"), Log: p.log,
+		Owner: p.owner, Solo: p.solo(), Local: p.solo(), Subjects: p.subjects(),
+		RejectsBucket: v.str("rejects_bucket"), Log: p.log,
 	}
 	var errs [4]error
 	cfg.ChunkSize, errs[0] = v.size("chunk_size", 1, dispatcher.MaxChunkSize)
