@@ -198,14 +198,15 @@ func (l *lab) start(fn func(ctx context.Context)) (stop func()) {
 	return stop
 }
 
-// serve does what a worker does with a chunk, but for the table.
+// serve does what a worker does with a chunk, but for the table. It acknowledges just before it tells, so that the
+// queue never holds what the window does not count.
 func (l *lab) serve(ctx context.Context, w contracts.ChunkWork) error {
-	defer l.queue.done(w)
 	e := contracts.Event{Job: w.Job, Pipeline: w.Pipeline, Chunk: &w.Chunk}
 	if w.Work == contracts.Scan {
 		r := l.scan(ctx, w)
 		stored, err := l.store.PutScan(ctx, r)
 		e.Kind, e.Scan, e.Error = contracts.EventChunkScanned, stored.Outcomes, stored.Error
+		l.queue.done(w)
 		return errors.Join(err, l.queue.PublishEvent(ctx, e))
 	}
 	c := l.load(ctx, w)
@@ -215,6 +216,7 @@ func (l *lab) serve(ctx context.Context, w contracts.ChunkWork) error {
 	}
 	stored, err := put(ctx, c)
 	e.Counts, e.Bytes, e.Error, e.Rules = &stored.Counts, stored.Bytes, stored.Error, stored.Rules
+	l.queue.done(w)
 	return errors.Join(err, l.queue.PublishEvent(ctx, e))
 }
 
