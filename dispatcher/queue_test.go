@@ -150,6 +150,16 @@ func (q *fakeQueue) count(cond func(contracts.ChunkWork) bool) int {
 	return len(slices.DeleteFunc(slices.Clone(q.published), func(w contracts.ChunkWork) bool { return !cond(w) }))
 }
 
+// told is the number of events of a kind.
+func (q *fakeQueue) told(kind contracts.EventKind) (n int) {
+	for _, e := range q.events {
+		if e.Kind == kind {
+			n++
+		}
+	}
+	return n
+}
+
 // ends are the terminal events of a job.
 func (q *fakeQueue) ends(id contracts.JobID) (all []contracts.Event) {
 	for _, e := range q.events {

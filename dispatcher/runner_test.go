@@ -154,6 +154,62 @@ func TestFailedScanOfTheLastObject(t *testing.T) {
 	}
 }
 
+// TestLimitWhenTheRestIsBuried: the share of rejects is judged at the end, whoever brings it about.
+func TestLimitWhenTheRestIsBuried(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, csvSpec+"rejects: {max: \"1%\"}\n")
+	l.cfg.Reconcile = time.Hour
+	l.put("a", numbered(60))
+	l.rejects = func(contracts.ChunkWork) int64 { return 1 }
+	l.scanError = func(w contracts.ChunkWork) error {
+		if w.Chunk > 1 { // what comes before can be loaded: let it
+			l.queue.wait(t.Context(), func() bool { return l.queue.told(contracts.EventChunkDone) == 2 })
+		}
+		if w.Chunk > 0 {
+			return contracts.Errorf(contracts.KindMissing, "gone")
+		}
+		return nil
+	}
+	d, _ := l.run()
+	for range l.cfg.Window { // scans that wait must leave a worker
+		l.work()
+	}
+	l.accept(d, "j1")
+	if r := l.report("j1"); r.State != contracts.StateFailed || r.Error.Kind != contracts.KindLimit || r.Chunks.Done != 2 {
+		t.Errorf("found %s, %+v, %+v", r.State, r.Error, r.Chunks)
+	}
+}
+
+// TestScansDoNotBurstTheWindow: loads that nobody takes up leave no room for scans.
+func TestScansDoNotBurstTheWindow(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, csvSpec)
+	l.cfg.Reconcile = time.Hour
+	l.put("a", numbered(200))
+	d, _ := l.run()
+	l.accept(d, "j1")
+	var loads []contracts.ChunkWork
+	for len(loads) < l.cfg.Window {
+		w, ok := l.queue.take(t.Context())
+		if !ok {
+			t.Fatal("nothing in the queue")
+		}
+		if loadOf(w) {
+			loads = append(loads, w)
+			continue
+		}
+		must(t, l.serve(t.Context(), w))
+	}
+	for _, w := range loads {
+		must(t, l.serve(t.Context(), w))
+	}
+	l.work()
+	expectReport(t, l.report("j1"), contracts.StateDone, 200, totals(1, 1, 0, 0))
+	if l.queue.most > l.cfg.Window {
+		t.Errorf("%d messages at a time, the window is %d", l.queue.most, l.cfg.Window)
+	}
+}
+
 // TestLostMessages: the queue forgets each message once, and each third event altogether.
 func TestLostMessages(t *testing.T) {
 	t.Parallel()
