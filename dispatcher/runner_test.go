@@ -200,6 +200,8 @@ func TestScansDoNotBurstTheWindow(t *testing.T) {
 		}
 		must(t, l.serve(t.Context(), w))
 	}
+	// News that frees nothing has the window filled again.
+	must(t, l.queue.PublishEvent(t.Context(), contracts.Event{Job: "j1", Kind: contracts.EventChunkFailed}))
 	for _, w := range loads {
 		must(t, l.serve(t.Context(), w))
 	}
