@@ -59,8 +59,9 @@ func newReading(t testing.TB, n int) *reading {
 
 // pass takes every record of the part into the batch.
 func (r *reading) pass(t testing.TB) {
+	ctx := t.Context()
 	r.l.batch.reset(r.l.batch.columns)
-	reader, err := chunk.NewReader(t.Context(), r.l.w.Objects, r.part, r.spec)
+	reader, err := chunk.NewReader(ctx, r.l.w.Objects, r.part, r.spec)
 	must(t, err)
 	defer reader.Close()
 	for {
@@ -68,7 +69,9 @@ func (r *reading) pass(t testing.TB) {
 		if err != nil {
 			break
 		}
-		must(t, r.l.take(t.Context(), position{}, r.t, rec))
+		if err := r.l.take(ctx, position{}, r.t, rec); err != nil {
+			t.Fatal(err)
+		}
 	}
 	r.l.rows = r.l.batch.finish(base, r.l.rows[:0])
 }
