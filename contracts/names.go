@@ -3,7 +3,6 @@ package contracts
 import (
 	"crypto/sha256"
 	"encoding/base32"
-	"fmt"
 	"regexp"
 	"strings"
 	"time"
@@ -25,8 +24,9 @@ func CheckName(what, s string) error {
 // idText writes hashes into names: lower case, no padding, sorts as the bytes do.
 var idText = base32.NewEncoding("0123456789abcdefghijklmnopqrstuv").WithPadding(base32.NoPadding)
 
-// NewJobID makes an id that sorts by time and is the same for the same time and seed.
+// NewJobID makes an id that sorts by time, to the millisecond, and is the same for the same time and seed.
 func NewJobID(at time.Time, seed string) JobID {
 	sum := sha256.Sum256([]byte(seed))
-	return JobID(fmt.Sprintf("%s-%s", strings.ToLower(at.UTC().Format("20060102T150405")), idText.EncodeToString(sum[:5])))
+	when := strings.Replace(at.UTC().Format("20060102t150405.000"), ".", "", 1)
+	return JobID(when + "-" + idText.EncodeToString(sum[:5]))
 }

@@ -26,13 +26,13 @@ func TestNewJobID(t *testing.T) {
 	at := time.Date(2026, 11, 21, 11, 41, 18, 999, time.FixedZone("", 3600))
 	id := NewJobID(at, "seed")
 	check(t, CheckName("job", string(id)))
-	if !strings.HasPrefix(string(id), "20261121t104118-") || id != NewJobID(at.UTC(), "seed") {
+	if !strings.HasPrefix(string(id), "20261121t104118000-") || id != NewJobID(at.UTC(), "seed") {
 		t.Errorf("found %s", id)
 	}
 	if id == NewJobID(at, "other") {
 		t.Errorf("two seeds have the id %s", id)
 	}
-	later := NewJobID(at.Add(time.Second), "a")
+	later := NewJobID(at.Add(time.Millisecond), "a")
 	if ids := []JobID{later, id}; !slices.IsSorted([]JobID{id, later}) || slices.IsSorted(ids) {
 		t.Errorf("%s does not sort after %s", later, id)
 	}
