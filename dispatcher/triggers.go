@@ -97,8 +97,10 @@ func (d *Dispatcher) submitObject(ctx context.Context, c *pipeline.Compiled, o c
 	if contracts.KindOf(err) != contracts.KindMissing {
 		return err
 	}
+	// A listing tells milliseconds and a look at the object does not: the id must not depend on who found it.
+	at := o.Modified.Truncate(time.Second)
 	_, err = d.Accept(ctx, contracts.Job{
-		ID:       contracts.NewJobID(o.Modified, strings.Join([]string{name, o.Bucket, o.Key, o.Version()}, "\x00")),
+		ID:       contracts.NewJobID(at, strings.Join([]string{name, o.Bucket, o.Key, o.Version()}, "\x00")),
 		Pipeline: name, Source: []string{exactSource(o)}, Trigger: "bucket",
 	})
 	return err

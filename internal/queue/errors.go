@@ -135,6 +135,8 @@ func (q *Queue) connectFault(err error) error {
 		kind, hint = contracts.KindDenied, "the server refused TLS: check PENSTOCK_NATS_CERT and PENSTOCK_NATS_KEY"
 	case errors.As(err, &untrusted), errors.As(err, &authority):
 		kind, hint = contracts.KindConfig, "check the server's name and PENSTOCK_NATS_CA"
+	case errors.Is(err, nats.ErrTLS) && q.cfg.CertFile == "": // closed behind the handshake, and the alert was lost
+		kind, hint = contracts.KindDenied, "the server may want a certificate: check PENSTOCK_NATS_CERT and PENSTOCK_NATS_KEY"
 	case errors.Is(err, nats.ErrSecureConnWanted):
 		kind, hint = contracts.KindConfig, "the server has no TLS: use a nats:// URL"
 	case errors.Is(err, nats.ErrNkeysNotSupported):
