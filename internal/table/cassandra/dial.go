@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"time"
 
 	"github.com/gocql/gocql"
 	"github.com/penstock-io/penstock/contracts"
@@ -20,6 +21,7 @@ type dialer struct {
 	mu      sync.Mutex
 	making  context.Context // while a session is being made: its connections end with this
 	guarded []func() bool   // detach the connections from it again
+	refusal error           // the last TLS alert that a server sent after the handshake
 }
 
 // guard ties new connections to ctx until release is called: that is how a session that is being made is abandoned.
@@ -78,7 +80,40 @@ func (d *dialer) DialHost(ctx context.Context, host *gocql.HostInfo) (*gocql.Dia
 		_ = conn.Close()
 		return nil, err
 	}
-	return &gocql.DialedHost{Conn: newFrameConn(secure), DisableCoalesce: true}, nil
+	return &gocql.DialedHost{Conn: newFrameConn(&watched{secure, d}), DisableCoalesce: true}, nil
+}
+
+// watched tells its dialer of a server's TLS alert. In TLS 1.3 a server judges the client's certificate after the
+// handshake has ended here, and the driver then says that there was no answer, if it is not quick enough to read it.
+type watched struct {
+	net.Conn
+	dialer *dialer
+}
+
+func (w *watched) Read(p []byte) (int, error) {
+	n, err := w.Conn.Read(p)
+	if err != nil && isRemoteAlert(err) {
+		w.dialer.mu.Lock()
+		defer w.dialer.mu.Unlock()
+		w.dialer.refusal = err
+	}
+	return n, err
+}
+
+// Write looks for an alert where it fails: a server that has refused this side has hung up too.
+func (w *watched) Write(p []byte) (int, error) {
+	n, err := w.Conn.Write(p)
+	if err != nil && w.SetReadDeadline(time.Now().Add(time.Second)) == nil {
+		_, _ = w.Read(make([]byte, 1))
+	}
+	return n, err
+}
+
+// refused is the TLS alert of a server that wants nothing to do with this side, or nil.
+func (d *dialer) refused() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.refusal
 }
 
 // tlsFor accepts a certificate that the CA signed for the node's address or for a contact point's name: nodes that the

@@ -104,6 +104,10 @@ func unreachable(c *gocql.ClusterConfig, failed []gocql.ObservedConnect, err err
 			"are these names right, are they in the local data centre, and is the cluster up?", points, err)
 	}
 	last := failed[len(failed)-1]
+	if d, _ := c.HostDialer.(*dialer); d.refused() != nil {
+		return contracts.Errorf(contracts.KindConfig, "connect to cassandra at %s: %w: %s",
+			last.Host.HostnameAndPort(), d.refused(), connectHint(c, d.refused()))
+	}
 	return contracts.Errorf(contracts.KindUnavailable, "no cassandra host reachable at %s: %w: %s",
 		points, last.Err, connectHint(c, last.Err))
 }
@@ -139,6 +143,8 @@ func connectHint(c *gocql.ClusterConfig, err error) string {
 		return "check PENSTOCK_CASSANDRA_TLS and PENSTOCK_CASSANDRA_CA, and that the certificate names the host"
 	case d.tls == nil && hungUp(err):
 		return "the server hangs up: if it wants TLS, set PENSTOCK_CASSANDRA_TLS=true"
+	case hungUp(err) && len(d.tls.Certificates) == 0:
+		return "the server hangs up: if it wants a certificate of this side, set PENSTOCK_CASSANDRA_CERT"
 	default:
 		return "is the cluster up, and is this its CQL port?"
 	}
