@@ -6,16 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/penstock-io/penstock/chunk"
 	"github.com/penstock-io/penstock/contracts"
-	"github.com/penstock-io/penstock/internal/embedded/s3"
 	"github.com/penstock-io/penstock/internal/objects"
-	"github.com/penstock-io/penstock/internal/testenv"
+	"github.com/penstock-io/penstock/internal/teststore"
 	"github.com/penstock-io/penstock/pipeline"
 	"github.com/penstock-io/penstock/state"
 )
@@ -23,35 +21,7 @@ import (
 // client talks to the one gateway that a process may run.
 var client *objects.S3
 
-func TestMain(m *testing.M) {
-	code, err := withGateway(m)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
-}
-
-func withGateway(m *testing.M) (code int, err error) {
-	dir, err := os.MkdirTemp("", "dispatcher-test-")
-	if err != nil {
-		return 0, err
-	}
-	defer os.RemoveAll(dir)
-	ctx := context.Background()
-	server, err := s3.Start(ctx, s3.Config{Dir: dir})
-	if err != nil {
-		return 0, err
-	}
-	defer server.Close()
-	access, secret := server.Keys()
-	client, err = objects.NewS3(ctx, objects.S3Config{URL: server.URL(), AccessKey: access, SecretKey: secret})
-	if err != nil {
-		return 0, err
-	}
-	defer client.Close()
-	return m.Run(), nil
-}
+func TestMain(m *testing.M) { teststore.Main(m, func(c *objects.S3) { client = c }) }
 
 func must(t testing.TB, err error) {
 	t.Helper()
@@ -65,13 +35,6 @@ func expectKind(t testing.TB, err error, want contracts.Kind) {
 	if contracts.KindOf(err) != want {
 		t.Errorf("found error %v of kind %q, expected %q", err, contracts.KindOf(err), want)
 	}
-}
-
-func newBucket(t testing.TB) string {
-	t.Helper()
-	bucket := testenv.Bucket(t)
-	must(t, client.EnsureBucket(t.Context(), bucket))
-	return bucket
 }
 
 // compiled compiles a spec.
@@ -135,7 +98,7 @@ type lab struct {
 func newLab(t *testing.T, spec string) *lab {
 	t.Helper()
 	return &lab{
-		t: t, store: state.New(objects.NewDocs(client, newBucket(t))), bucket: newBucket(t), queue: newFakeQueue(),
+		t: t, store: state.New(teststore.Docs(t, client)), bucket: teststore.Bucket(t, client), queue: newFakeQueue(),
 		pipelines: pipelines{c: compiled(t, spec)},
 		cfg: Config{
 			Owner: "d1", Solo: true, ChunkSize: 64, MaxRecord: 1 << 10, Window: 6, Reconcile: 50 * time.Millisecond,

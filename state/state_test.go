@@ -1,58 +1,24 @@
 package state_test
 
 import (
-	"context"
-	"fmt"
-	"os"
 	"sync"
 	"testing"
 
 	"github.com/penstock-io/penstock/contracts"
-	"github.com/penstock-io/penstock/internal/embedded/s3"
 	"github.com/penstock-io/penstock/internal/objects"
-	"github.com/penstock-io/penstock/internal/testenv"
+	"github.com/penstock-io/penstock/internal/teststore"
 	"github.com/penstock-io/penstock/state"
 )
 
 // client talks to the one gateway that a process may run.
 var client *objects.S3
 
-func TestMain(m *testing.M) {
-	code, err := withGateway(m)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
-}
-
-func withGateway(m *testing.M) (code int, err error) {
-	dir, err := os.MkdirTemp("", "state-test-")
-	if err != nil {
-		return 0, err
-	}
-	defer os.RemoveAll(dir)
-	ctx := context.Background()
-	server, err := s3.Start(ctx, s3.Config{Dir: dir})
-	if err != nil {
-		return 0, err
-	}
-	defer server.Close()
-	access, secret := server.Keys()
-	client, err = objects.NewS3(ctx, objects.S3Config{URL: server.URL(), AccessKey: access, SecretKey: secret})
-	if err != nil {
-		return 0, err
-	}
-	defer client.Close()
-	return m.Run(), nil
-}
+func TestMain(m *testing.M) { teststore.Main(m, func(c *objects.S3) { client = c }) }
 
 // docs are the documents of a bucket of the test's own.
 func docs(t testing.TB) *objects.Docs {
 	t.Helper()
-	bucket := testenv.Bucket(t)
-	must(t, client.EnsureBucket(t.Context(), bucket))
-	return objects.NewDocs(client, bucket)
+	return teststore.Docs(t, client)
 }
 
 func open(t testing.TB) *state.Store {

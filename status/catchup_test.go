@@ -1,15 +1,11 @@
 package status_test
 
 import (
-	"context"
-	"fmt"
-	"os"
 	"testing"
 
 	"github.com/penstock-io/penstock/contracts"
-	"github.com/penstock-io/penstock/internal/embedded/s3"
 	"github.com/penstock-io/penstock/internal/objects"
-	"github.com/penstock-io/penstock/internal/testenv"
+	"github.com/penstock-io/penstock/internal/teststore"
 	"github.com/penstock-io/penstock/state"
 	"github.com/penstock-io/penstock/status"
 )
@@ -17,35 +13,7 @@ import (
 // client talks to the one gateway that a process may run.
 var client *objects.S3
 
-func TestMain(m *testing.M) {
-	code, err := withGateway(m)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
-}
-
-func withGateway(m *testing.M) (code int, err error) {
-	dir, err := os.MkdirTemp("", "status-test-")
-	if err != nil {
-		return 0, err
-	}
-	defer os.RemoveAll(dir)
-	ctx := context.Background()
-	server, err := s3.Start(ctx, s3.Config{Dir: dir})
-	if err != nil {
-		return 0, err
-	}
-	defer server.Close()
-	access, secret := server.Keys()
-	client, err = objects.NewS3(ctx, objects.S3Config{URL: server.URL(), AccessKey: access, SecretKey: secret})
-	if err != nil {
-		return 0, err
-	}
-	defer client.Close()
-	return m.Run(), nil
-}
+func TestMain(m *testing.M) { teststore.Main(m, func(c *objects.S3) { client = c }) }
 
 func must(t *testing.T, err error) {
 	t.Helper()
@@ -57,9 +25,8 @@ func must(t *testing.T, err error) {
 // TestCatchUp starts from every kind of snapshot; what is stored decides.
 func TestCatchUp(t *testing.T) {
 	t.Parallel()
-	ctx, bucket := t.Context(), testenv.Bucket(t)
-	must(t, client.EnsureBucket(ctx, bucket))
-	s := state.New(objects.NewDocs(client, bucket))
+	ctx := t.Context()
+	s := state.New(teststore.Docs(t, client))
 	counts := func(n int64) contracts.Counts { return contracts.Counts{Read: n, Written: n} }
 	for _, n := range []int{0, 3, 7} { // 7 is of no chunk of this plan
 		_, err := s.PutDone(ctx, contracts.Completion{Job: "j1", Chunk: n, Counts: counts(1)})

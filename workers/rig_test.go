@@ -5,9 +5,7 @@ import (
 	"compress/gzip"
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"os"
 	"slices"
 	"sync"
 	"testing"
@@ -16,9 +14,8 @@ import (
 
 	"github.com/penstock-io/penstock/contracts"
 	"github.com/penstock-io/penstock/cql"
-	"github.com/penstock-io/penstock/internal/embedded/s3"
 	"github.com/penstock-io/penstock/internal/objects"
-	"github.com/penstock-io/penstock/internal/testenv"
+	"github.com/penstock-io/penstock/internal/teststore"
 	"github.com/penstock-io/penstock/pipeline"
 	"github.com/penstock-io/penstock/state"
 )
@@ -26,48 +23,13 @@ import (
 // client talks to the one gateway that a process may run.
 var client *objects.S3
 
-func TestMain(m *testing.M) {
-	code, err := withGateway(m)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
-}
-
-func withGateway(m *testing.M) (code int, err error) {
-	dir, err := os.MkdirTemp("", "workers-test-")
-	if err != nil {
-		return 0, err
-	}
-	defer os.RemoveAll(dir)
-	ctx := context.Background()
-	server, err := s3.Start(ctx, s3.Config{Dir: dir})
-	if err != nil {
-		return 0, err
-	}
-	defer server.Close()
-	access, secret := server.Keys()
-	client, err = objects.NewS3(ctx, objects.S3Config{URL: server.URL(), AccessKey: access, SecretKey: secret})
-	if err != nil {
-		return 0, err
-	}
-	defer client.Close()
-	return m.Run(), nil
-}
+func TestMain(m *testing.M) { teststore.Main(m, func(c *objects.S3) { client = c }) }
 
 func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}
-}
-
-func newDocs(t testing.TB) *objects.Docs {
-	t.Helper()
-	bucket := testenv.Bucket(t)
-	must(t, client.EnsureBucket(t.Context(), bucket))
-	return objects.NewDocs(client, bucket)
 }
 
 // compiled compiles a spec.
@@ -271,7 +233,7 @@ func newRig(c *pipeline.Compiled, w Writer) *rig {
 // withState gives the rig a state store on the gateway.
 func (r *rig) withState(t testing.TB) *rig {
 	t.Helper()
-	r.Store = state.New(newDocs(t))
+	r.Store = state.New(teststore.Docs(t, client))
 	return r
 }
 
