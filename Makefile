@@ -37,6 +37,13 @@ test: setup build ## all tests, against real servers; PKG and ARGS choose: make 
 race: setup build ## the packages that run concurrently, under the race detector
 	@$(WITH_SERVERS) env $(TEST) -race $(ARGS) $(RACE)
 
+.PHONY: mutants
+mutants: setup ## plant the faults of internal/mutants one by one: a test must notice each
+	@$(WITH_SERVERS) go test ./internal/mutants -timeout 1h -v -plant $(ARGS)
+
+.PHONY: nightly
+nightly: mutants ## what takes too long for every change
+
 .PHONY: bench
 bench: setup build ## all benchmarks, with those of bench-load
 	@$(WITH_SERVERS) -long env $(TEST) -timeout 2h -run '^$$' -bench . -benchmem $(ARGS) $(PKG)

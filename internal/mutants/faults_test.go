@@ -1,0 +1,157 @@
+package mutants
+
+// fault is one planted fault.
+type fault struct {
+	name  string
+	edits []edit
+	pkg   string // of the test that must notice
+	test  string // its name, which must be among those that fail
+	sub   string // the pattern of its subtests that are run; "" is all
+}
+
+// edit replaces a text that a file has exactly once.
+type edit struct{ file, from, to string }
+
+var faults = []fault{
+	{
+		name: "acknowledged before the work is done",
+		edits: []edit{{"workers/handle.go", "err := w.attempt(ctx, work, l, again, m.Deliveries())",
+			"_ = m.Ack(ctx)\n\t\terr := w.attempt(ctx, work, l, again, m.Deliveries())"}},
+		pkg: "./workers", test: "TestAcknowledgedLast",
+	},
+	{
+		name: "completion stored before the rows are written",
+		edits: []edit{{"workers/handle.go", "completion, err := l.load(ctx, work)",
+			"early := contracts.Completion{Job: work.Job, Chunk: work.Chunk}\n\t_ = w.conclude(ctx, early, work)\n\t" +
+				"completion, err := l.load(ctx, work)"}},
+		pkg: "./workers", test: "TestAcknowledgedLast",
+	},
+	{
+		name: "rejects stored after the completion",
+		edits: []edit{
+			{"workers/load.go", "if err := l.rejects.flush(ctx); err != nil {", "if err := ctx.Err(); err != nil {"},
+			{"workers/handle.go", "return w.conclude(ctx, completion, work)",
+				"if err := w.conclude(ctx, completion, work); err != nil {\n\t\treturn err\n\t}\n\treturn l.rejects.flush(ctx)"},
+		},
+		pkg: "./workers", test: "TestAcknowledgedLast",
+	},
+	{
+		name: "handed back past the lease",
+		edits: []edit{{"workers/handle.go", "if !held.held() {\n\t\treturn nil\n\t}\n\treturn m.Nak(delay)",
+			"return m.Nak(delay)"}},
+		pkg: "./workers", test: "TestPastTheLease",
+	},
+	{
+		name:  "the server's timestamps",
+		edits: withoutTimestamps,
+		pkg:   "./internal/table/cassandra", test: "TestConformance", sub: "replay_is_a_no-op",
+	},
+	{
+		name: "the driver's timestamps",
+		edits: append([]edit{{"internal/table/cassandra/connect.go", "c.DefaultTimestamp = false",
+			"c.DefaultTimestamp = true"}}, withoutTimestamps...),
+		pkg: "./internal/table/cassandra", test: "TestConformance", sub: "replay_is_a_no-op",
+	},
+	{
+		name:  "one timestamp for all segments",
+		edits: []edit{{"workers/merge.go", "Timestamp: base + g.segment", "Timestamp: base"}},
+		pkg:   "./workers", test: "TestMergingEqualsOneRecordAtATime",
+	},
+	{
+		name: "no merge",
+		edits: []edit{{"workers/batch.go", "g := b.group(segment, row.KeyBytes()); g != nil",
+			"g := b.group(segment, row.KeyBytes()); g != nil && len(b.entries) < 0"}},
+		pkg: "./workers", test: "TestSegmentIsOneMerge",
+	},
+	{
+		name:  "the last record instead of the last set values",
+		edits: []edit{{"workers/merge.go", "if g.count > 1 {", "if g.count < 0 {"}},
+		pkg:   "./workers", test: "TestMergingEqualsOneRecordAtATime",
+	},
+	{
+		name: "merge buffer flushed by memory instead of by plan",
+		edits: []edit{{"workers/load.go", "l.batch.add(at.segment, at.part, row, rec, max(at.number, 0))\n",
+			"l.batch.add(at.segment, at.part, row, rec, max(at.number, 0))\n" +
+				"\t\tif len(l.batch.raws) >= 64<<10 {\n\t\t\treturn l.flush(ctx)\n\t\t}\n"}},
+		pkg: "./workers", test: "TestSegmentIsOneMerge",
+	},
+	{
+		name:  "half a segment written",
+		edits: []edit{{"workers/load.go", "l.parts[i].Counts.Read -= l.batch.drop(i)", "_ = i"}},
+		pkg:   "./workers", test: "TestHalfASegmentIsNotWritten",
+	},
+	{
+		name:  "static columns written by every row",
+		edits: []edit{{"workers/merge.go", "if b.hasStatics() {", "if b.hasStatics() && len(dst) < 0 {"}},
+		pkg:   "./workers", test: "TestMergingEqualsOneRecordAtATime",
+	},
+	{
+		name: "no pin",
+		edits: []edit{
+			{"internal/objects/open.go", "err := opts.SetMatchETag(o.ETag); err != nil", "o.ETag == \"\""},
+			{"internal/objects/open.go", "case info.ETag != o.ETag:", "case info.ETag == \"\":"},
+		},
+		pkg: "./internal/objects", test: "TestConformanceMinIO", sub: "overwritten",
+	},
+	{
+		name: "last record of a CSV chunk dropped",
+		edits: []edit{{"chunk/csv/reader.go", "if r.learn {\n\t\tif err := r.bindFirst(); err != nil {",
+			"if r.win.Offset() > r.o.End {\n\t\treturn io.EOF\n\t}\n\tif r.learn {\n\t\tif err := r.bindFirst(); err != nil {"}},
+		pkg: "./chunk", test: "TestEveryChunkSizeYieldsTheSameRecords",
+	},
+	{
+		name: "last line of a chunk dropped",
+		edits: []edit{{"chunk/internal/lines/lines.go", "if rec.Problem != nil || !blank(rec.Raw) {",
+			"if r.win.Offset() > r.o.End {\n\t\t\treturn io.EOF\n\t\t}\n\t\tif rec.Problem != nil || !blank(rec.Raw) {"}},
+		pkg: "./chunk", test: "TestLinesSplitAnywhere",
+	},
+	{
+		name: "base reused after the store was restored",
+		edits: []edit{{"state/clock.go", "base = max(c.Next, now.UnixMicro())",
+			"if base = c.Next; base == 0 {\n\t\t\tbase = now.UnixMicro()\n\t\t}"}},
+		pkg: "./state", test: "TestBaseAfterTheStoreWasRestored",
+	},
+	{
+		name:  "base from the wall clock alone",
+		edits: []edit{{"state/clock.go", "base = max(c.Next, now.UnixMicro())", "base = now.UnixMicro()"}},
+		pkg:   "./state", test: "TestReserveWhileTheClockStepsBack",
+	},
+	{
+		name: "the last completion instead of the first",
+		edits: []edit{{"state/chunks.go", "created, err := s.createJSON(ctx, chunkKey(c.Job, kind, c.Chunk), c)",
+			"data, _ := json.Marshal(c)\n\tcreated, err := true, s.docs.Put(ctx, chunkKey(c.Job, kind, c.Chunk), data)"}},
+		pkg: "./state", test: "TestFirstCompletionCounts",
+	},
+	{
+		name: "dead beats done in the store",
+		edits: []edit{
+			{"state/chunks.go", "err := s.read(ctx, chunkKey(job, \"done\", chunk), &c)\n\tif contracts.KindOf(err) != " +
+				"contracts.KindMissing {\n\t\treturn c, err == nil, err",
+				"err := s.read(ctx, chunkKey(job, \"dead\", chunk), &c)\n\tif contracts.KindOf(err) != " +
+					"contracts.KindMissing {\n\t\treturn c, false, err"},
+			{"state/chunks.go", "err = s.read(ctx, chunkKey(job, \"dead\", chunk), &c)\n\treturn c, false, err",
+				"err = s.read(ctx, chunkKey(job, \"done\", chunk), &c)\n\treturn c, err == nil, err"},
+		},
+		pkg: "./state", test: "TestDoneBeatsDead",
+	},
+	{
+		name: "dead beats done in the fold",
+		edits: []edit{{"status/progress.go", "p.DoneAt.has(o.Chunk) {\n\t\treturn false",
+			"p.Has(o.Chunk) {\n\t\treturn false"}},
+		pkg: "./status", test: "TestDoneAfterDead",
+	},
+	{
+		name: "TTL counted from the write",
+		edits: []edit{{"internal/table/cassandra/send.go", "left := time.Until(c.expires) / time.Second",
+			"left := time.Duration(c.w.ttl)"}},
+		pkg: "./internal/table/cassandra", test: "TestTTL",
+	},
+}
+
+// withoutTimestamps leaves the time of a write to whoever is next to give it one.
+var withoutTimestamps = []edit{
+	{"cql/statement.go", "\") USING TIMESTAMP ?\"", "\")\""},
+	{"cql/statement.go", "s += \" AND TTL ?\"", "s += \" USING TTL ?\""},
+	{"internal/table/cassandra/bind.go", "n := len(w.table.Columns) + 1", "n := len(w.table.Columns)"},
+	{"internal/table/cassandra/bind.go", "\tb.add(b.times[n:])\n", "\t_ = n\n"},
+}
