@@ -142,12 +142,7 @@ func withPrefix(c state.Planned, p chunk.Prefix) []contracts.Part {
 }
 
 func (w *window) publish(ctx context.Context, work contracts.Work, n int, parts []contracts.Part) error {
-	r := w.r
-	return r.d.queue.PublishChunk(ctx, contracts.ChunkWork{
-		V: contracts.Version, Job: r.id, Chunk: n, Work: work, Pipeline: r.job.Pipeline, Revision: r.job.Revision,
-		Base: r.plan.Base, BaseTime: r.job.Accepted, SegmentSize: r.plan.SegmentSize, MaxRecord: r.plan.MaxRecord,
-		Parts: parts,
-	})
+	return w.r.d.queue.PublishChunk(ctx, w.r.plan.Work(w.r.job, work, n, parts))
 }
 
 // scanned takes a chunk's transition function.

@@ -29,6 +29,14 @@ type Plan struct {
 	Error       *contracts.ErrorInfo  `json:"error,omitempty"`    // the job as a whole could not be planned
 }
 
+// Work is what a chunk's message asks for: the claim check that workers get, and that a replay makes again.
+func (p Plan) Work(job contracts.AcceptedJob, w contracts.Work, n int, parts []contracts.Part) contracts.ChunkWork {
+	return contracts.ChunkWork{
+		V: contracts.Version, Job: p.Job, Chunk: n, Work: w, Pipeline: job.Pipeline, Revision: job.Revision,
+		Base: p.Base, BaseTime: job.Accepted, SegmentSize: p.SegmentSize, MaxRecord: p.MaxRecord, Parts: parts,
+	}
+}
+
 // Planned is one chunk of a plan.
 type Planned struct {
 	Parts []contracts.Part `json:"parts"`

@@ -23,6 +23,7 @@ type loader struct {
 	pipeline *pipeline.Compiled
 	writer   Writer
 	parts    []contracts.PartResult
+	passOver func(part int, offset int64) bool // of a replay: the record is a reject already; nil for a load
 }
 
 func newLoader(w *Workers) *loader { return &loader{w: w, batch: newBatch()} }
@@ -192,6 +193,10 @@ func (l *loader) take(ctx context.Context, at position, t *pipeline.Transformer,
 	case pipeline.Rejected:
 		return l.reject(ctx, at, rec, *problem)
 	default:
+		if l.passOver != nil && l.passOver(at.part, rec.Offset) {
+			counts.Rejected++
+			return nil
+		}
 		if l.batch.rows = out; len(out) > l.batch.limit {
 			return l.tooLong(at, rec)
 		}
