@@ -149,11 +149,11 @@ func TestCourtTakesTheOldestFirst(t *testing.T) {
 		t.Fatalf("found %v, %v, then more than there is room for", first.id, second.id)
 	}
 	c.announce("20260101t-a") // it runs
-	c.leave(first.id)
+	c.leave(first)
 	if r := c.next(made); r == nil || r.id != "20260103t-c" {
 		t.Errorf("found %+v", r)
 	}
-	c.leave(second.id)
+	c.leave(second)
 	if r := c.next(made); r != nil {
 		t.Errorf("%s runs twice", r.id)
 	}

@@ -37,6 +37,17 @@ func (c *court) announce(id contracts.JobID) {
 	c.ring()
 }
 
+// recall is announce for a job of which a user has asked something: if it has a runner, that one may have looked before,
+// and be about to leave.
+func (c *court) recall(id contracts.JobID) {
+	c.announce(id)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if r := c.running[id]; r != nil {
+		r.recalled.Store(true)
+	}
+}
+
 func (c *court) ring() {
 	select {
 	case c.wake <- struct{}{}:
@@ -65,10 +76,13 @@ func (c *court) next(make func(contracts.JobID) *runner) *runner {
 }
 
 // leave takes a runner that ended off.
-func (c *court) leave(id contracts.JobID) {
+func (c *court) leave(r *runner) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	delete(c.running, id)
+	delete(c.running, r.id)
+	if r.recalled.Load() {
+		c.waiting[r.id] = true
+	}
 	c.room++
 	c.ring()
 }

@@ -66,9 +66,12 @@ func (d *Dispatcher) reign(ctx context.Context) error {
 }
 
 func (d *Dispatcher) hear(ctx context.Context, e contracts.Event) {
-	if e.Kind == contracts.EventAccepted {
+	switch e.Kind {
+	case contracts.EventAccepted:
 		d.court.announce(e.Job)
 		return
+	case contracts.EventControl: // a job that rests has no runner
+		d.court.recall(e.Job)
 	}
 	d.court.deliver(ctx, e)
 }
@@ -114,7 +117,7 @@ func (d *Dispatcher) startJobs(ctx context.Context) error {
 	for {
 		for r := d.court.next(d.newRunner); r != nil; r = d.court.next(d.newRunner) {
 			running.Go(func() {
-				defer d.court.leave(r.id)
+				defer d.court.leave(r)
 				defer close(r.ended)
 				r.run(ctx)
 			})

@@ -17,6 +17,7 @@ type runner struct {
 	id       contracts.JobID
 	events   chan contracts.Event
 	heeds    atomic.Bool // events are taken; before that they are of no use to a job that reads the store anyway
+	recalled atomic.Bool // something was asked of the job since its control was read
 	ended    chan struct{}
 	job      contracts.AcceptedJob
 	pipeline *pipeline.Compiled
@@ -70,6 +71,9 @@ func (r *runner) attempt(ctx context.Context) (err error) {
 	if contracts.KindOf(err) != contracts.KindMissing {
 		return err
 	}
+	if rests, err := r.rests(ctx); rests || err != nil {
+		return err
+	}
 	if err = r.prepare(ctx); err == nil {
 		err = r.drive(ctx)
 	}
@@ -119,7 +123,7 @@ func (r *runner) drive(ctx context.Context) error {
 	stopped, err := r.stopped(ctx)
 	for heard := true; err == nil; {
 		if stopped != nil {
-			return r.end(ctx, stopped.state, stopped.err)
+			return r.stop(ctx, *stopped)
 		}
 		if err = r.window.fill(ctx); err != nil {
 			return err
@@ -155,10 +159,21 @@ func (r *runner) complete(ctx context.Context) error {
 	return r.end(ctx, "", nil)
 }
 
-// stop is why a job ends before its chunks are through.
+// stop is why a job ends, or rests, before its chunks are through.
 type stop struct {
 	state contracts.State
 	err   error
+}
+
+func (r *runner) stop(ctx context.Context, s stop) error {
+	if s.state != contracts.StatePaused {
+		return r.end(ctx, s.state, s.err)
+	}
+	r.snapshot(ctx)
+	if rests, err := r.rests(ctx); rests || err != nil {
+		return err
+	}
+	return r.attempt(ctx) // the user has changed his mind
 }
 
 // hear takes news of the job.
@@ -198,14 +213,17 @@ func (r *runner) bury(ctx context.Context, chunk int, why *contracts.ErrorInfo) 
 	return nil
 }
 
-// stopped looks for a reason to end the job early.
+// stopped looks for a reason to end the job early, or to let it rest.
 func (r *runner) stopped(ctx context.Context) (*stop, error) {
-	control, err := r.d.store.Control(ctx, r.id)
+	control, err := r.control(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if control == state.Cancel {
+	switch control {
+	case state.Cancel:
 		return &stop{contracts.StateCancelled, nil}, nil
+	case state.Pause, state.Paused:
+		return &stop{contracts.StatePaused, nil}, nil
 	}
 	return r.overLimit(), nil
 }

@@ -14,7 +14,7 @@
 //	jobs/<job>/plan/<attempt>/<page>   its chunks, in pages; immutable once sealed
 //	jobs/<job>/done|dead|scan/<chunk>  completions, dead letters, transition functions; the first one stored counts
 //	jobs/<job>/failures/<chunk>        what went wrong in each attempt
-//	jobs/<job>/control                 pause or cancel, asked for by a user
+//	jobs/<job>/control                 pause, resume or cancel, asked for by a user
 //	jobs/<job>/progress                snapshot of the fold; a cache
 //	jobs/<job>/report.json             how the job ended; immutable
 //	index/<job>, active/<job>          markers, for listing

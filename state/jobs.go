@@ -90,26 +90,3 @@ func (s *Store) EndJob(ctx context.Context, r contracts.Report) (contracts.Repor
 func (s *Store) Forget(ctx context.Context, id contracts.JobID) error {
 	return s.docs.Delete(ctx, "active/"+string(id))
 }
-
-// Control is what a user asked of a job.
-type Control string
-
-// The controls. The zero value is to run.
-const (
-	Run    Control = ""
-	Cancel Control = "cancel"
-)
-
-// SetControl asks something of a job.
-func (s *Store) SetControl(ctx context.Context, id contracts.JobID, c Control) error {
-	return s.docs.Put(ctx, jobKey(id, "control"), []byte(c))
-}
-
-// Control is what was last asked of a job.
-func (s *Store) Control(ctx context.Context, id contracts.JobID) (Control, error) {
-	data, _, err := s.docs.Get(ctx, jobKey(id, "control"))
-	if contracts.KindOf(err) == contracts.KindMissing {
-		return Run, nil
-	}
-	return Control(data), err
-}

@@ -126,6 +126,32 @@ func TestControl(t *testing.T) {
 	}
 }
 
+// TestMoveControl: a control moves only from where it may, and a cancel stands.
+func TestMoveControl(t *testing.T) {
+	t.Parallel()
+	s, ctx := open(t), t.Context()
+	for _, step := range []struct {
+		to   state.Control
+		from []state.Control
+		now  state.Control
+	}{
+		{state.Pause, []state.Control{state.Run}, state.Pause},
+		{state.Paused, []state.Control{state.Pause}, state.Paused},
+		{state.Pause, []state.Control{state.Run, state.Resume}, state.Paused},
+		{state.Resume, []state.Control{state.Pause, state.Paused}, state.Resume},
+		{state.Run, []state.Control{state.Resume}, state.Run},
+		{state.Cancel, []state.Control{state.Run}, state.Cancel},
+		{state.Pause, []state.Control{state.Run, state.Resume}, state.Cancel},
+		{state.Resume, []state.Control{state.Pause, state.Paused}, state.Cancel},
+	} {
+		now, err := s.MoveControl(ctx, "j1", step.to, step.from...)
+		if stored, serr := s.Control(ctx, "j1"); err != nil || serr != nil || now != step.now || stored != now {
+			t.Errorf("to %q from %q: found %q, stored %q, %v, %v; expected %q",
+				step.to, step.from, now, stored, err, serr, step.now)
+		}
+	}
+}
+
 func TestPipelines(t *testing.T) {
 	t.Parallel()
 	s, ctx := open(t), t.Context()

@@ -109,8 +109,21 @@ func (a *app) jobs() *cobra.Command {
 	})
 }
 
-// account is a job's report, or how far it is where it has not ended: by the last snapshot and what is stored since.
+// account is a job's report, or how far it is where it has not ended.
 func account(ctx context.Context, p *plant, id contracts.JobID) (contracts.Report, error) {
+	r, err := soFar(ctx, p, id)
+	if err != nil || r.State.Final() {
+		return r, err
+	}
+	control, err := p.store.Control(ctx, id)
+	if control == state.Pause || control == state.Paused {
+		r.State = contracts.StatePaused
+	}
+	return r, err
+}
+
+// soFar says how far a job is by its report, or by the last snapshot and what is stored since.
+func soFar(ctx context.Context, p *plant, id contracts.JobID) (contracts.Report, error) {
 	job, err := p.store.Job(ctx, id)
 	if err != nil {
 		return contracts.Report{}, err
@@ -263,20 +276,10 @@ func (a *app) retry() *cobra.Command {
 func (a *app) cancel() *cobra.Command {
 	return a.onJob("cancel JOB", "Start no further chunk of a job; what is in flight ends", needStore|needQueue,
 		func(ctx context.Context, p *plant, id contracts.JobID) error {
-			job, err := p.store.Job(ctx, id)
-			if err != nil {
+			if _, err := p.ask(ctx, id, state.Cancel); err != nil {
 				return err
 			}
-			if r, err := p.store.Report(ctx, id); err == nil {
-				return contracts.Errorf(contracts.KindConfig, "job %s is over: %s", id, r.State)
-			}
-			if err := p.store.SetControl(ctx, id, state.Cancel); err != nil {
-				return err
-			}
-			err = p.queue.PublishEvent(ctx, contracts.Event{
-				V: contracts.Version, Job: id, Pipeline: job.Pipeline, Kind: contracts.EventControl, Time: time.Now().UTC(),
-			})
 			fmt.Fprintf(a.Err, "job %s is asked to end: `penstock report %s` says when it has\n", id, id)
-			return err
+			return nil
 		})
 }
