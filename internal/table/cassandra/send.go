@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/gocql/gocql"
-	"github.com/penstock-io/penstock/contracts"
 	"github.com/penstock-io/penstock/cql"
 )
 
@@ -76,7 +75,7 @@ func (c *call) send(ctx context.Context, batch []entry) error {
 	if !refused(err) {
 		return err
 	}
-	if c.schema.Do(func() { c.schemaErr = c.changed(ctx) }); c.schemaErr != nil {
+	if c.schema.Do(func() { c.schemaErr = changed(c.w.checkSchema(ctx)) }); c.schemaErr != nil {
 		return c.schemaErr
 	}
 	if len(batch) == 1 {
@@ -92,17 +91,6 @@ func (c *call) send(ctx context.Context, batch []entry) error {
 
 // refused says that the database understood the request and will never take it.
 func refused(err error) bool { return code(err) == gocql.ErrCodeInvalid }
-
-// changed is an error if the table is not what it was when the writer was made: then no row is to blame.
-func (c *call) changed(ctx context.Context) error {
-	err := c.w.checkSchema(ctx)
-	switch contracts.KindOf(err) {
-	case contracts.KindMissing, contracts.KindConfig:
-		return contracts.Errorf(contracts.KindConfig, "the schema changed during the write: %w", err)
-	default:
-		return err
-	}
-}
 
 func (c *call) refuse(row int, err error) {
 	c.mu.Lock()

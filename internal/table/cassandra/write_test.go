@@ -176,30 +176,6 @@ func (w warnings) ObserveFrameHeader(_ context.Context, h gocql.ObservedFrameHea
 	}
 }
 
-func TestSchemaChangesUnderTheWriter(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		name, change string
-		words        []string
-	}{
-		{"column dropped", "ALTER TABLE %s DROP note",
-			[]string{"the schema changed during the write", `column "note"`, "found no such column"}},
-		{"table dropped", "DROP TABLE %s", []string{"the schema changed during the write", `"readings" does not exist`}},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			f := readings(t, connected(t))
-			w := f.writer(cql.WriteOptions{})
-			f.write(w, row("d", "1", 1, "x"))
-			if err := f.db.alter(t.Context(), c.name, fmt.Sprintf(c.change, f.table.FullName())); err != nil {
-				t.Fatal(err)
-			}
-			_, err := w.Write(t.Context(), []cql.Row{row("d", "2", 1, "x"), row("d", "3", 1, "x")}, time.Now())
-			wantError(t, err, contracts.KindConfig, c.words...)
-		})
-	}
-}
-
 func TestWriterOptions(t *testing.T) {
 	t.Parallel()
 	f := readings(t, connected(t))

@@ -6,6 +6,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/gocql/gocql"
@@ -24,7 +25,8 @@ type Writer struct {
 	consistency gocql.Consistency
 	ttl         int64
 	limit       *limiter
-	multi       []bool // columns whose values the server stores as many cells
+	multi       []bool                   // columns whose values the server stores as many cells
+	fits        atomic.Pointer[[]column] // what the table's columns were when they were last found to fit
 }
 
 // Writer checks that t fits the table that exists, which may have more columns outside its key. Errors: missing (no
@@ -61,19 +63,10 @@ func consistency(name string) (gocql.Consistency, error) {
 	return c, nil
 }
 
-// checkSchema compares the writer's table with the one that exists now.
-func (w *Writer) checkSchema(ctx context.Context) error {
-	have, _, err := w.db.Describe(ctx, w.table.Keyspace, w.table.Name)
-	if err != nil {
-		return err
-	}
-	return check(w.table, have)
-}
-
 // Write writes rows and returns when the database has acknowledged each or refused it for good; Refusals are sorted by
 // row. A row whose TTL, counted from baseTime, has run out counts as acknowledged. On an error nothing is known about
 // any row, and the same call may be made again: it writes the same. Errors: unavailable, denied, config (the table was
-// changed or dropped), interrupted (ctx), internal.
+// changed or dropped, by whomever, before the last row was written), interrupted (ctx), internal.
 func (w *Writer) Write(ctx context.Context, rows []cql.Row, baseTime time.Time) ([]cql.Refusal, error) {
 	inner, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -82,6 +75,9 @@ func (w *Writer) Write(ctx context.Context, rows []cql.Row, baseTime time.Time) 
 	c.sendAll(inner, cancel)
 	if inner.Err() != nil {
 		return nil, explain(ctx, "write to "+w.table.FullName(), context.Cause(inner))
+	}
+	if err := w.checkWritten(ctx, rows); err != nil {
+		return nil, err
 	}
 	slices.SortFunc(c.refusals, func(a, b cql.Refusal) int { return cmp.Compare(a.Row, b.Row) })
 	return c.refusals, nil

@@ -1,0 +1,96 @@
+package cassandra
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/gocql/gocql"
+	"github.com/penstock-io/penstock/contracts"
+	"github.com/penstock-io/penstock/cql"
+)
+
+// A table may be changed while it is written to, and Cassandra need not mind: it prepares the statement again for
+// whatever table has the name and the columns now, be its key another. So what was written counts only if the table
+// fits afterwards, too.
+
+// checkSchema compares the writer's table with the one that exists now.
+func (w *Writer) checkSchema(ctx context.Context) error {
+	columns, err := w.db.columns(ctx, w.table.Keyspace, w.table.Name)
+	if err != nil {
+		return err
+	}
+	have, _, err := w.db.Describe(ctx, w.table.Keyspace, w.table.Name)
+	if err != nil {
+		return err
+	}
+	if err := check(w.table, have); err != nil {
+		return err
+	}
+	w.fits.Store(&columns)
+	return nil
+}
+
+// checkWritten looks at the table again after rows were written to it.
+func (w *Writer) checkWritten(ctx context.Context, rows []cql.Row) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	columns, err := w.db.columns(ctx, w.table.Keyspace, w.table.Name)
+	if err != nil {
+		return err
+	}
+	if !slices.Equal(columns, *w.fits.Load()) {
+		if err := w.checkSchema(ctx); err != nil {
+			return changed(err)
+		}
+	}
+	return w.checkDropped(ctx, rows)
+}
+
+// checkDropped refuses rows that are older than the last drop of a column of that name: the table keeps such values from
+// ever being seen, though it takes them.
+func (w *Writer) checkDropped(ctx context.Context, rows []cql.Row) error {
+	dropped, err := w.db.dropped(ctx, w.table.Keyspace, w.table.Name)
+	if err != nil || len(dropped) == 0 {
+		return err
+	}
+	oldest := slices.MinFunc(rows, func(a, b cql.Row) int { return cmp.Compare(a.Timestamp, b.Timestamp) }).Timestamp
+	for name, at := range dropped {
+		if w.table.Index(name) >= 0 && oldest < at.Add(time.Millisecond).UnixMicro() {
+			return contracts.Errorf(contracts.KindConfig, "table %s: column %q was dropped at %s and added again: values "+
+				"with an earlier write time, such as this job's %s, would never be seen; load into a new table or column",
+				w.table.FullName(), name, clock(at), clock(time.UnixMicro(oldest)))
+		}
+	}
+	return nil
+}
+
+func clock(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000Z") }
+
+// dropped are the columns that a table once had, and when they were last dropped, to the millisecond.
+func (db *DB) dropped(ctx context.Context, keyspace, table string) (map[string]time.Time, error) {
+	all := map[string]time.Time{}
+	err := db.with(ctx, "read the dropped columns of table "+keyspace+"."+table, func(s *gocql.Session) error {
+		iter := s.Query(`SELECT column_name, dropped_time FROM system_schema.dropped_columns
+			WHERE keyspace_name = ? AND table_name = ?`, keyspace, table).WithContext(ctx).Iter()
+		var name string
+		var at time.Time
+		for iter.Scan(&name, &at) {
+			all[name] = at
+		}
+		return iter.Close()
+	})
+	return all, err
+}
+
+// changed says of a table that does not fit any more that no row is to blame.
+func changed(err error) error {
+	switch contracts.KindOf(err) {
+	case contracts.KindMissing, contracts.KindConfig:
+		return contracts.Errorf(contracts.KindConfig, "the schema changed during the write: %w", err)
+	default:
+		return err
+	}
+}
