@@ -18,11 +18,17 @@ type Writer interface {
 	Write(ctx context.Context, rows []cql.Row, baseTime time.Time) ([]cql.Refusal, error)
 }
 
+// Reader reads rows of one table by their keys.
+type Reader interface {
+	Read(ctx context.Context, rows []cql.Row) ([]cql.CellRow, error)
+}
+
 // Funcs is a target under test. Every field is needed.
 type Funcs struct {
 	Create   func(ctx context.Context, t cql.Table, udts map[string]cql.Type) error
 	Describe func(ctx context.Context, keyspace, table string) (cql.Table, map[string]cql.Type, error)
 	Writer   func(ctx context.Context, t cql.Table, o cql.WriteOptions) (Writer, error)
+	Reader   func(ctx context.Context, t cql.Table, o cql.WriteOptions) (Reader, error)
 	Cells    func(ctx context.Context, t cql.Table) iter.Seq2[cql.CellRow, error]
 	Keyspace string // of this run alone; the suite creates it with its first table
 }
@@ -55,6 +61,12 @@ func Run(t *testing.T, f Funcs) {
 		{"several segments in one write", severalSegments},
 		{"composite keys", compositeKeys},
 		{"any order gives the same table", anyOrder},
+		{"rows are read by their keys", readByKey},
+		{"many rows are read at once", readMany},
+		{"values of every type are read as they were written", readTypes},
+		{"static cells are read without a row", readStatics},
+		{"a row of its key alone is read", readBareRows},
+		{"a reader wants the table as it is", readMismatch},
 		{"no rows", noRows},
 		{"ten thousand rows", manyRows},
 		{"concurrent writes", concurrentWrites},

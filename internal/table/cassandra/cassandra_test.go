@@ -22,6 +22,9 @@ func TestConformance(t *testing.T) {
 		Writer: func(ctx context.Context, tab cql.Table, o cql.WriteOptions) (tabletest.Writer, error) {
 			return db.Writer(ctx, tab, o)
 		},
+		Reader: func(ctx context.Context, tab cql.Table, o cql.WriteOptions) (tabletest.Reader, error) {
+			return db.Reader(ctx, tab, o)
+		},
 	})
 }
 

@@ -17,6 +17,9 @@ func TestConformance(t *testing.T) {
 		Writer: func(ctx context.Context, table cql.Table, o cql.WriteOptions) (tabletest.Writer, error) {
 			return db.Writer(ctx, table, o)
 		},
+		Reader: func(ctx context.Context, table cql.Table, o cql.WriteOptions) (tabletest.Reader, error) {
+			return db.Reader(ctx, table, o)
+		},
 		Cells:    db.Cells,
 		Keyspace: "lab",
 	})
