@@ -77,6 +77,7 @@ type Dialect struct {
 	reached []State // ascending; the other states' rows are empty
 	table   [states][256]entry
 	eof     [states]entry
+	wide    *wide // nil where only the table runs the dialect
 }
 
 // New builds the automaton of f. A format that defines none is KindConfig.
@@ -97,6 +98,7 @@ func New(f contracts.CSVFormat) (*Dialect, error) {
 			d.nulls = append(d.nulls, null)
 		}
 	}
+	d.wide = d.newWide()
 	d.tabulate()
 	return d, nil
 }

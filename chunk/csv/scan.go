@@ -79,15 +79,10 @@ func Compose(a, b contracts.Outcome) contracts.Outcome {
 func (d *Dialect) run(s State, b []byte, offset int64) contracts.Outcome {
 	l := lane{d: d, b: b, state: s, out: contracts.Outcome{Start: s, First: -1, Quote: -1}}
 	l.quote, l.lf, l.cr = seeker{d.quote, -1}, seeker{'\n', -1}, seeker{'\r', -1}
-	jump := d.escape < 0 && d.newlines // in quotes, only a quote matters
 	for l.pos < len(b) {
-		switch {
-		case l.state == RecordStart:
-			l.plainLines()
-		case l.state == quoted && jump:
-			l.pos = l.quote.from(b, l.pos)
+		if !l.jump() && !l.blocks(min(len(b), l.pos+stretch)) {
+			l.walk(l.pos + block)
 		}
-		l.walk()
 	}
 	l.out.End = l.state
 	if l.out.First >= 0 {
@@ -132,10 +127,42 @@ func (s *seeker) from(b []byte, i int) int {
 	return s.at
 }
 
+// far is how far away the next quote must be for a jump to pay; stretch is how many bytes go by before it is sought
+// again.
+const (
+	far     = 256
+	stretch = 4 * block
+)
+
+// jump steps over bytes without a quote: lines, or what is in quotes already; false where it is not worth while.
+func (l *lane) jump() bool {
+	from := l.pos
+	quote := l.quote.from(l.b, from)
+	switch {
+	case quote < len(l.b) && quote-from < far:
+	case l.state == quoted && l.d.escape < 0 && l.d.newlines: // only a quote matters
+		l.pos = quote
+	case l.state != quoted && l.state != escaped:
+		l.restOfLine(quote)
+		l.plainLines()
+	}
+	return l.pos > from
+}
+
+// restOfLine steps over the line break that ends the record or comment under way, if it comes before the quote.
+func (l *lane) restOfLine(quote int) {
+	if l.state == RecordStart {
+		return
+	}
+	if end := min(l.lf.from(l.b, l.pos), l.cr.from(l.b, l.pos)); end < quote {
+		l.state, l.pos = RecordStart, end+1
+	}
+}
+
 // plainLines steps over whole lines without a quote or a lone CR: each leads from RecordStart to RecordStart, and is a
 // record unless it is empty or a comment.
 func (l *lane) plainLines() {
-	for l.pos < len(l.b) {
+	for l.state == RecordStart && l.pos < len(l.b) {
 		end := l.lf.from(l.b, l.pos)
 		if end == len(l.b) || l.quote.from(l.b, l.pos) < end {
 			return
@@ -161,29 +188,31 @@ func (l *lane) start(at int) {
 	}
 }
 
-// walk goes on byte by byte until a record has ended or a quote has opened.
-func (l *lane) walk() {
+// walk goes on byte by byte, and from least on until a record has ended or a quote is open: from there on there are
+// faster ways.
+func (l *lane) walk(least int) {
 	s, b := l.state, l.b
 	row, stay := &l.d.table[s], entry(s)
 	for i := l.pos; i < len(b); i++ {
-		e := row[b[i]]
-		if e == stay {
-			continue
+		if e := row[b[i]]; e != stay {
+			s = e.state()
+			row, stay = &l.d.table[s], entry(s)
+			l.note(e.action(), i)
 		}
-		s = e.state()
-		row, stay = &l.d.table[s], entry(s)
-		if a := e.action(); a&(starts|opens) != 0 {
-			if a&starts != 0 {
-				l.start(i)
-			}
-			if a&opens != 0 {
-				l.out.Quote = int64(i)
-			}
-		}
-		if s == RecordStart || s == quoted {
+		if i >= least && (s == RecordStart || s == quoted) {
 			l.state, l.pos = s, i+1
 			return
 		}
 	}
 	l.state, l.pos = s, len(b)
+}
+
+// note takes down what a byte begins.
+func (l *lane) note(a action, at int) {
+	if a&starts != 0 {
+		l.start(at)
+	}
+	if a&opens != 0 {
+		l.out.Quote = int64(at)
+	}
 }
