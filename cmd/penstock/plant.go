@@ -29,6 +29,7 @@ type plant struct {
 	pipelines *pipelines
 	embedded  *embedded // nil where nothing is
 	owner     string
+	timing    timing
 	closers   []func() error
 }
 
@@ -44,7 +45,7 @@ const (
 
 // openPlant connects to what is configured and starts what is not.
 func openPlant(ctx context.Context, v values, log *slog.Logger, n need) (p *plant, err error) {
-	p = &plant{settings: v, log: log, owner: ownerName()}
+	p = &plant{settings: v, log: log, owner: ownerName(), timing: roleTiming()}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, p.Close())
@@ -126,6 +127,7 @@ func (p *plant) queueConfig() queue.Config {
 		URL: v.str("nats_url"), Prefix: v.str("nats_prefix"), User: v.str("nats_user"), Password: v.str("nats_password"),
 		Token: v.str("nats_token"), CredsFile: v.str("nats_creds"), NKeyFile: v.str("nats_nkey"),
 		CAFile: v.str("nats_ca"), CertFile: v.str("nats_cert"), KeyFile: v.str("nats_key"), Name: p.owner, Log: p.log,
+		AckWait: p.timing.lease,
 	}
 }
 

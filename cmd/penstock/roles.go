@@ -68,7 +68,7 @@ func (p *plant) dispatcherConfig() (cfg dispatcher.Config, err error) {
 	v := p.settings
 	cfg = dispatcher.Config{
 		Owner: p.owner, Solo: p.solo(), Local: p.solo(), Subjects: p.subjects(),
-		RejectsBucket: v.str("rejects_bucket"), Log: p.log,
+		RejectsBucket: v.str("rejects_bucket"), Log: p.log, Now: p.timing.now, Lease: p.timing.lease,
 	}
 	var errs [4]error
 	cfg.ChunkSize, errs[0] = v.size("chunk_size", 1, dispatcher.MaxChunkSize)
@@ -81,7 +81,10 @@ func (p *plant) dispatcherConfig() (cfg dispatcher.Config, err error) {
 // runWorkers works until ctx ends, with so many chunks in flight.
 func (p *plant) runWorkers(ctx context.Context, concurrency int) error {
 	v := p.settings
-	cfg := workers.Config{Name: p.owner, Concurrency: concurrency, Subjects: p.subjects(), Log: p.log}
+	cfg := workers.Config{
+		Name: p.owner, Concurrency: concurrency, Subjects: p.subjects(), Log: p.log,
+		Now: p.timing.now, Lease: p.timing.lease,
+	}
 	var err error
 	if cfg.Attempts, err = v.integer("attempts", 1); err != nil {
 		return err
