@@ -34,7 +34,7 @@ func Compression(f contracts.Format, key string) string {
 		return f.Compression
 	}
 	switch key = strings.ToLower(key); {
-	case strings.HasSuffix(key, ".gz"):
+	case strings.HasSuffix(key, ".gz"), strings.HasSuffix(key, ".bgz"):
 		return gz
 	case strings.HasSuffix(key, ".zst"):
 		return zst
@@ -43,7 +43,7 @@ func Compression(f contracts.Format, key string) string {
 	}
 }
 
-// Splittable says whether an object can be read from anywhere but its start.
+// Splittable says whether an object can be read from any of its bytes on. Of the others ReadBlocks tells.
 func Splittable(_ contracts.Format, compression string) bool { return compression == none }
 
 // isCSV tells the formats whose records the automaton finds from those whose records are lines.
@@ -71,20 +71,33 @@ const (
 	maxZstdRatio = 32 << 10
 )
 
+func ratio(compression string) int64 {
+	switch compression {
+	case gz:
+		return maxGzipRatio
+	case zst:
+		return maxZstdRatio
+	default:
+		return 1
+	}
+}
+
 // Segments is how many segments an object of size stored bytes can have at the most, at least 1: the ordinals to
 // reserve for it.
 func Segments(size int64, compression string, segment int64) int64 {
-	ratio := int64(1)
-	switch compression {
-	case gz:
-		ratio = maxGzipRatio
-	case zst:
-		ratio = maxZstdRatio
-	}
+	ratio := ratio(compression)
 	if size > math.MaxInt64/ratio {
 		return math.MaxInt64 / segment
 	}
 	return max(1, (size*ratio-1)/segment+1)
+}
+
+// BlockSegments is how many ordinals to reserve for the blocks that start in [start, end) of a compressed object. Over
+// its ranges the counts add up as if by position: blocks that reach into the next ranges find ordinals reserved there,
+// where no other block starts.
+func BlockSegments(start, end int64, compression string, segment int64) int64 {
+	ratio := ratio(compression)
+	return end*ratio/segment - start*ratio/segment + 1
 }
 
 // SegmentOf is the segment, from 0, of a record at offset in a stream whose records begin at start.

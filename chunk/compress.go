@@ -13,7 +13,7 @@ import (
 // maxWindow is the most memory that a zstd frame may ask for: what the zstd command itself grants by default.
 const maxWindow = 128 << 20
 
-// inflated streams the decompressed bytes of a whole object. Whoever reads it closes it.
+// inflated streams the decompressed bytes of an object, from one of its blocks on. Whoever reads it closes it.
 type inflated struct {
 	name    string // of the compression
 	stored  *source
@@ -23,13 +23,13 @@ type inflated struct {
 	err     error
 }
 
-// inflate wraps a source that streams a whole object.
-func inflate(stored *source, compression string) (*inflated, error) {
+// inflate wraps a source that streams an object from a block on, whose first byte has the given decompressed offset.
+func inflate(stored *source, compression string, off int64) (*inflated, error) {
 	if compression != gz && compression != zst {
 		return nil, contracts.At(contracts.KindConfig, stored.object.Address(), -1,
 			"compression %q: expected none, gzip or zstd", compression)
 	}
-	return &inflated{name: compression, stored: stored, close: func() {}}, nil
+	return &inflated{name: compression, stored: stored, close: func() {}, off: off}, nil
 }
 
 func (z *inflated) Read(p []byte) (int, error) {
@@ -60,13 +60,17 @@ func (z *inflated) open() error {
 		z.decoder = decoder
 		return err
 	}
-	decoder, err := zstd.NewReader(z.stored, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
-		zstd.WithDecoderMaxWindow(maxWindow))
+	decoder, err := newZstd(z.stored)
 	if err != nil {
 		return err
 	}
 	z.decoder, z.close = decoder, decoder.Close
 	return nil
+}
+
+func newZstd(src io.Reader) (*zstd.Decoder, error) {
+	return zstd.NewReader(src, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
+		zstd.WithDecoderMaxWindow(maxWindow))
 }
 
 // broken tells a stream that cannot be read, which is the file's fault, from stored bytes that did not come.

@@ -30,6 +30,10 @@ func ReadHead(ctx context.Context, o Opener, obj contracts.Object, f contracts.F
 		return Head{}, err
 	}
 	defer stream.Close() // a request that was read as far as it was needed
+	return readHead(stream, obj, f, maxHead)
+}
+
+func readHead(stream io.Reader, obj contracts.Object, f contracts.Format, maxHead int64) (Head, error) {
 	src := &bounded{src: stream, left: maxHead, object: obj.Address(), limit: maxHead}
 	if !isCSV(f) {
 		return Head{}, ended(lines.SkipBOM(window.New(src, 0, maxHead, 0), obj.Address()))
@@ -47,7 +51,7 @@ func openHead(ctx context.Context, o Opener, obj contracts.Object, compression s
 	if compression == none {
 		return openRange(ctx, o, obj, 0, n), nil
 	}
-	return inflate(openRange(ctx, o, obj, 0, obj.Size), compression)
+	return inflate(openRange(ctx, o, obj, 0, obj.Size), compression, 0)
 }
 
 func ended(err error) error {

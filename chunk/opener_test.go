@@ -17,6 +17,7 @@ type memory struct {
 	data     []byte
 	requests []string // "off+n"
 	open     int      // bodies that are not closed
+	given    int64    // bytes read from bodies
 	step     int      // bytes a body gives at a time; 0: all
 	err      error    // after failAt bytes
 	failAt   int64
@@ -55,6 +56,7 @@ func (b *body) Read(p []byte) (int, error) {
 	}
 	n, err := b.r.Read(p)
 	b.off += int64(n)
+	b.m.given += int64(n)
 	return n, err
 }
 

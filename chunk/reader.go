@@ -36,6 +36,9 @@ type Reader interface {
 // NewReader opens a reader on a part. It makes no request before the first call of Next.
 func NewReader(ctx context.Context, o Opener, part contracts.Part, s Spec) (Reader, error) {
 	r := &partReader{part: part}
+	if b := part.Blocks; b != nil && b.End >= 0 && b.End <= max(b.Start, dataOffset(part)) {
+		return nothing(b.Next - b.First), nil
+	}
 	start := openAt(part, s.Format)
 	if err := r.openSource(ctx, o, start); err != nil {
 		return nil, err
@@ -52,16 +55,22 @@ func NewReader(ctx context.Context, o Opener, part contracts.Part, s Spec) (Read
 	return r, nil
 }
 
+// nothing is the reader of blocks without any data, and of none: so many stored bytes.
+type nothing int64
+
+func (nothing) Next() (*contracts.Record, error) { return nil, io.EOF }
+func (n nothing) BytesRead() int64               { return int64(n) }
+func (nothing) Close() error                     { return nil }
+
 // openAt is where the stream begins: at the part's first byte, or one before it where a line break there is what tells
 // that a record starts.
 func openAt(part contracts.Part, f contracts.Format) int64 {
-	first := int64(0)
-	if part.Binding != nil {
-		first = part.Binding.DataOffset
-	}
+	first := dataOffset(part)
 	switch {
 	case part.Whole:
 		return 0
+	case part.Blocks != nil:
+		return max(part.Blocks.Start, first)
 	case part.Start <= first || NeedsScan(f):
 		return part.Start
 	default:
@@ -74,37 +83,76 @@ type partReader struct {
 	part    contracts.Part
 	stored  *source
 	stream  io.ReadCloser
+	ended   bool
 	records interface {
 		Next() (*contracts.Record, error)
 	}
 }
 
 func (r *partReader) openSource(ctx context.Context, o Opener, start int64) error {
+	if inBlocks(r.part) {
+		return r.openBlocks(ctx, o, start)
+	}
 	until := r.part.End + lookAhead
 	if r.part.Whole {
 		until = r.part.Object.Size
 	}
 	r.stored = openRange(ctx, o, r.part.Object, start, until)
 	r.stream = r.stored
-	switch {
-	case r.part.Compression == "" || r.part.Compression == none:
+	if r.part.Compression == "" || r.part.Compression == none {
 		return nil
-	case !r.part.Whole:
-		return contracts.At(contracts.KindInternal, r.part.Object.Address(), r.part.Start,
-			"part of a %s stream: expected the whole object", r.part.Compression)
 	}
-	z, err := inflate(r.stored, r.part.Compression)
+	z, err := inflate(r.stored, r.part.Compression, 0)
 	r.stream = z
 	return err
 }
 
-func (r *partReader) Next() (*contracts.Record, error) { return r.records.Next() }
+// openBlocks streams a range of a compressed object, which goes on behind it.
+func (r *partReader) openBlocks(ctx context.Context, o Opener, start int64) error {
+	b := r.part.Blocks
+	if b == nil {
+		return contracts.At(contracts.KindInternal, r.part.Object.Address(), r.part.Start,
+			"part of a %s stream: expected the whole object, or where the part's blocks are", r.part.Compression)
+	}
+	r.stored = openRange(ctx, o, r.part.Object, b.First, max(b.Next, r.part.End)+lookAhead)
+	z, err := inflate(r.stored, r.part.Compression, b.Start)
+	r.stream = &beheaded{inflated: z, head: start - b.Start}
+	return err
+}
+
+// beheaded is a stream without its first bytes.
+type beheaded struct {
+	*inflated
+	head int64
+}
+
+func (b *beheaded) Read(p []byte) (int, error) {
+	for b.head > 0 {
+		n, err := b.inflated.Read(p[:min(b.head, int64(len(p)))])
+		if b.head -= int64(n); err != nil {
+			return 0, err
+		}
+	}
+	return b.inflated.Read(p)
+}
+
+func (r *partReader) Next() (*contracts.Record, error) {
+	rec, err := r.records.Next()
+	r.ended = err == io.EOF
+	return rec, err
+}
 
 func (r *partReader) BytesRead() int64 {
-	if r.part.Whole {
+	switch b := r.part.Blocks; {
+	case r.part.Whole:
 		return r.stored.off
+	case b == nil:
+		return max(0, min(r.stored.off, r.part.End)-r.part.Start)
+	case b.Next >= 0 && (r.ended || r.stored.off > b.Next):
+		return b.Next - b.First
+	default:
+		return r.stored.off - b.First
 	}
-	return max(0, min(r.stored.off, r.part.End)-r.part.Start)
 }
 
 func (r *partReader) Close() error { return r.stream.Close() }
@@ -120,10 +168,14 @@ func buffer(part contracts.Part) int {
 
 // end is where records no longer belong to the part.
 func end(part contracts.Part) int64 {
-	if part.Whole {
+	switch {
+	case part.Whole || part.Blocks != nil && part.Blocks.End < 0:
 		return math.MaxInt64
+	case part.Blocks != nil:
+		return part.Blocks.End
+	default:
+		return part.End
 	}
-	return part.End
 }
 
 func newCSV(src io.Reader, start int64, part contracts.Part, s Spec) (*csv.Reader, error) {
@@ -143,7 +195,7 @@ func newCSV(src io.Reader, start int64, part contracts.Part, s Spec) (*csv.Reade
 			"binding %v: expected those of its head and its scan", part.State, part.Binding)
 	}
 	o.Binding, o.State = part.Binding, part.State
-	if start < part.Start {
+	if part.Blocks == nil && start < part.Start {
 		o.State = csv.InRecord
 	}
 	return d.NewReader(src, o), nil
@@ -152,8 +204,12 @@ func newCSV(src io.Reader, start int64, part contracts.Part, s Spec) (*csv.Reade
 func newLines(src io.Reader, start int64, part contracts.Part, s Spec) (interface {
 	Next() (*contracts.Record, error)
 }, error) {
+	align := start < part.Start
+	if part.Blocks != nil {
+		align = part.State != csv.RecordStart
+	}
 	r := lines.New(src, lines.Options{
-		Object: part.Object.Address(), Offset: start, Align: start < part.Start, End: end(part), MaxRecord: s.MaxRecord,
+		Object: part.Object.Address(), Offset: start, Align: align, End: end(part), MaxRecord: s.MaxRecord,
 		Buffer: buffer(part),
 	})
 	switch s.Format.Name {

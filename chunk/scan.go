@@ -24,30 +24,3 @@ func ScanPart(ctx context.Context, o Opener, part contracts.Part, f contracts.Fo
 	defer src.Close() // read to its end, or broken
 	return d.Scan(src, part.Start, end-part.Start, end == part.Object.Size)
 }
-
-// Prefix is what the chunks before an offset of one object say: the automaton's state there, the records that start
-// before it, and where the quote opened that is open there (-1 for none). At the object's end a Quote that is not -1
-// is never closed. The zero value is not usable: start with StartPrefix.
-type Prefix struct {
-	State   uint8
-	Records int64
-	Quote   int64
-}
-
-// StartPrefix is the prefix at an object's first record.
-func StartPrefix() Prefix { return Prefix{State: csv.RecordStart, Quote: -1} }
-
-// Then adds the next chunk's transition function. One that does not know the prefix's state leads to a prefix that is
-// not Known, and stays so.
-func (p Prefix) Then(outs []contracts.Outcome) Prefix {
-	for _, o := range outs {
-		if o.Start == p.State && p.Known() {
-			c := csv.Compose(contracts.Outcome{End: p.State, Records: p.Records, First: -1, Quote: p.Quote}, o)
-			return Prefix{State: c.End, Records: c.Records, Quote: c.Quote}
-		}
-	}
-	return Prefix{State: csv.Unknown, Records: -1, Quote: -1}
-}
-
-// Known says whether the prefix was composed of complete scans.
-func (p Prefix) Known() bool { return p.State != csv.Unknown }

@@ -28,8 +28,9 @@ type Work string
 
 // The kinds of work.
 const (
-	Load Work = "load" // read, transform, upsert
-	Scan Work = "scan" // find the chunk's transition function
+	Load   Work = "load"   // read, transform, upsert
+	Scan   Work = "scan"   // find the chunk's transition function
+	Rescan Work = "rescan" // the same, from where the blocks before it are known to end
 )
 
 // ChunkWork is a claim check for one chunk: everything that decides what the chunk does to the table, and no row data.
@@ -45,6 +46,7 @@ type ChunkWork struct {
 	SegmentSize int64     `json:"segment_size"` // decompressed bytes
 	MaxRecord   int64     `json:"max_record"`   // bytes
 	Parts       []Part    `json:"parts"`
+	Reader      int       `json:"reader,omitempty"` // the plan's; 0 is read as 1
 }
 
 // Part is one contiguous range of one object.
@@ -59,6 +61,16 @@ type Part struct {
 	Records     int64    `json:"records"`           // records before Start; -1 where unknown
 	Segment     int64    `json:"segment"`           // ordinal of its first segment
 	Segments    int64    `json:"segments"`          // ordinals reserved for it: 1, or more for a compressed stream
+	Blocks      *Blocks  `json:"blocks,omitempty"`  // of a range of a compressed object, where known
+}
+
+// Blocks are the bgzip blocks or zstd frames that start in a range of a compressed object. The range's Start and End
+// are stored offsets; its records are those that start in the decompressed bytes of its blocks.
+type Blocks struct {
+	First int64 `json:"first"` // stored offset of the first of them
+	Next  int64 `json:"next"`  // stored offset of the first one behind them; -1 where not known
+	Start int64 `json:"start"` // decompressed offset of First; 0 in what a scan found without knowing it
+	End   int64 `json:"end"`   // decompressed offset of Next; -1 where not known: records up to the object's end
 }
 
 // Outcome is what one run of the automaton over a chunk says, for one start state.
@@ -76,6 +88,7 @@ type ScanResult struct {
 	Job      JobID      `json:"job"`
 	Chunk    int        `json:"chunk"`
 	Outcomes []Outcome  `json:"outcomes"`
+	Blocks   *Blocks    `json:"blocks,omitempty"` // of a range of a compressed object: those that it went through
 	Error    *ErrorInfo `json:"error,omitempty"`
 }
 
@@ -120,6 +133,8 @@ type Completion struct {
 	Error   *ErrorInfo   `json:"error,omitempty"`   // the first failed part's, or the chunk's own
 	Worker  string       `json:"worker"`
 	Seconds float64      `json:"seconds"`
+	// Attempts counts the deliveries of the message that this came of, hand-backs included; 0 is unknown.
+	Attempts int `json:"attempts,omitempty"`
 }
 
 // EventKind is the last token of an event's subject.
@@ -160,6 +175,7 @@ type Event struct {
 	Bytes    int64       `json:"bytes,omitempty"`
 	Error    *ErrorInfo  `json:"error,omitempty"`
 	Scan     []Outcome   `json:"scan,omitempty"`
+	Blocks   *Blocks     `json:"blocks,omitempty"`
 	Plan     *PlanTotals `json:"plan,omitempty"`
 	Report   *Report     `json:"report,omitempty"`
 }
