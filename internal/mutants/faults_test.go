@@ -141,6 +141,24 @@ var faults = []fault{
 		pkg: "./status", test: "TestDoneAfterDead",
 	},
 	{
+		name: "rows counted that nobody acknowledged",
+		edits: []edit{{"internal/table/cassandra/send.go", "if err == nil || refused(err) {\n\t\t\treturn err",
+			"if err == nil || !refused(err) {\n\t\t\treturn nil"}},
+		pkg: "./internal/table/cassandra", test: "TestTroubledBatchesAreSentAgain",
+	},
+	{
+		name: "a batch blamed for one of its rows",
+		edits: []edit{{"internal/table/cassandra/send.go", "if len(batch) == 1 {\n\t\tc.refuse(batch[0].row, err)\n",
+			"if len(batch) > 0 {\n\t\tfor _, e := range batch {\n\t\t\tc.refuse(e.row, err)\n\t\t}\n"}},
+		pkg: "./internal/table/cassandra", test: "TestBadRowsOfMixedBatches",
+	},
+	{
+		name: "a changed table written to",
+		edits: []edit{{"internal/table/cassandra/writer.go", "if err := w.checkWritten(ctx, rows); err != nil {",
+			"if err := ctx.Err(); err != nil {"}},
+		pkg: "./internal/table/cassandra", test: "TestSchemaChangesUnderTheWriter",
+	},
+	{
 		name: "TTL counted from the write",
 		edits: []edit{{"internal/table/cassandra/send.go", "left := time.Until(c.expires) / time.Second",
 			"left := time.Duration(c.w.ttl)"}},

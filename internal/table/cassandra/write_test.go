@@ -19,6 +19,9 @@ const notUTF8 = "\xff\xfe"
 func TestOneBadRowIsRefusedAlone(t *testing.T) {
 	t.Parallel()
 	f := readings(t, connected(t))
+	if err := f.db.alter(t.Context(), "index", "CREATE INDEX ON "+f.table.FullName()+" (note)"); err != nil {
+		t.Fatal(err)
+	}
 	long := strings.Repeat("k", 70_000)
 	for _, c := range []struct {
 		name   string
@@ -29,6 +32,7 @@ func TestOneBadRowIsRefusedAlone(t *testing.T) {
 		{"partition key over 64 KiB", row(long, "bad", 1, "x"), "65535"},
 		{"clustering key over 64 KiB", row("d", long, 1, "x"), "65535"},
 		{"empty partition key", row("", "bad", 1, "x"), "empty"},
+		{"indexed value over 64 KiB", row("d", "bad", 1, long), "Cannot index value of size 70000"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var rows []cql.Row
@@ -45,6 +49,36 @@ func TestOneBadRowIsRefusedAlone(t *testing.T) {
 				t.Errorf("%d rows arrived, expected 99", got)
 			}
 		})
+	}
+}
+
+// TestBadRowsOfMixedBatches has rows of a partition each, which share batches of ten; bad ones stand alone in a batch,
+// side by side, and make up a whole batch.
+func TestBadRowsOfMixedBatches(t *testing.T) {
+	t.Parallel()
+	f := readings(t, connected(t))
+	w := f.writer(cql.WriteOptions{})
+	rows := make([]cql.Row, 100)
+	for i := range rows {
+		rows[i] = row(fmt.Sprint("device ", i), "s", int32(i), "good")
+	}
+	bad := map[int]bool{}
+	for at, e := range w.sorted(rows) {
+		if at == 7 || at >= 30 && at < 40 || at == 55 || at == 56 || at == 99 {
+			bad[e.row] = true
+		}
+	}
+	for i := range bad {
+		rows[i] = row(fmt.Sprint("device ", i), "s", int32(i), notUTF8)
+	}
+	refusals := f.write(w, rows...)
+	for _, r := range refusals {
+		if !bad[r.Row] || !strings.Contains(r.Reason, "String didn't validate") {
+			t.Errorf("row %d is refused: %s", r.Row, r.Reason)
+		}
+	}
+	if n := len(f.notes()); len(refusals) != len(bad) || n != 100-len(bad) {
+		t.Errorf("%d refusals and %d rows, expected %d and %d", len(refusals), n, len(bad), 100-len(bad))
 	}
 }
 
