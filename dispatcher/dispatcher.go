@@ -42,6 +42,8 @@ type Queue interface {
 	PublishDead(ctx context.Context, subject string, data []byte, reason string) error
 	// Purge drops a job's chunk messages.
 	Purge(ctx context.Context, job contracts.JobID) error
+	// Sweep drops chunk messages that no worker will ever be given.
+	Sweep(ctx context.Context) error
 	// Events calls fn for each new event of every job until stopped.
 	Events(ctx context.Context, job contracts.JobID, all bool, fn func(contracts.Event)) (stop func(), err error)
 }

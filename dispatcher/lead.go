@@ -92,7 +92,8 @@ func (d *Dispatcher) keepLease(ctx context.Context) error {
 	return nil
 }
 
-// findJobs announces what the store holds: jobs that were accepted while nobody led, or whose news was lost.
+// findJobs announces what the store holds: jobs that were accepted while nobody led, or whose news was lost. It also
+// clears the queue of what would never leave it.
 func (d *Dispatcher) findJobs(ctx context.Context) error {
 	for {
 		for id, err := range d.store.ActiveJobs(ctx) {
@@ -103,6 +104,9 @@ func (d *Dispatcher) findJobs(ctx context.Context) error {
 				break
 			}
 			d.court.announce(id)
+		}
+		if err := d.queue.Sweep(ctx); err != nil && ctx.Err() == nil {
+			d.cfg.Log.Warn("queue not swept", "err", err)
 		}
 		if !pause(ctx, d.cfg.Reconcile) {
 			return nil

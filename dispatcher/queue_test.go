@@ -122,6 +122,8 @@ func (q *fakeQueue) Purge(_ context.Context, job contracts.JobID) error {
 	return nil
 }
 
+func (q *fakeQueue) Sweep(context.Context) error { return nil }
+
 // Events calls fn from a goroutine of its own, as the real queue does.
 func (q *fakeQueue) Events(
 	_ context.Context, _ contracts.JobID, _ bool, fn func(contracts.Event),

@@ -36,6 +36,23 @@ func (q *Queue) Purge(ctx context.Context, job contracts.JobID) error {
 	})
 }
 
+// Sweep drops chunk messages that no worker will ever be given: those that the consumer has seen acknowledged. A store
+// that lost its last writes, or was put together from backups, may hold some, and as long as one does, the same piece
+// of work counts as queued and cannot be queued again.
+func (q *Queue) Sweep(ctx context.Context) error {
+	return q.chunks(ctx, "sweep the chunk stream", func(ctx context.Context, s jetstream.Stream) error {
+		consumer, err := s.Consumer(ctx, contracts.Consumer)
+		if err != nil {
+			return err
+		}
+		floor := consumer.CachedInfo().AckFloor.Stream
+		if state := s.CachedInfo().State; state.Msgs == 0 || state.FirstSeq > floor {
+			return nil
+		}
+		return s.Purge(ctx, jetstream.WithPurgeSequence(floor+1))
+	})
+}
+
 func (q *Queue) chunks(ctx context.Context, what string, call func(context.Context, jetstream.Stream) error) error {
 	name := q.subjects.Stream(contracts.StreamChunks)
 	return q.do(ctx, what, "."+name, listTimeout, func(ctx context.Context) error {

@@ -29,11 +29,11 @@ func opened(t *testing.T) *Queue {
 func TestPullerSaysThatItsConsumerIsGone(t *testing.T) {
 	t.Parallel()
 	q := opened(t)
-	q.missing = 0
 	p, err := q.Chunks(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
+	p.missing = 0
 	if err := q.js.DeleteStream(t.Context(), "CHUNKS"); err != nil {
 		t.Fatal(err)
 	}

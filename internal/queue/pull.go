@@ -20,31 +20,32 @@ type Puller struct {
 	q       *Queue
 	stream  string
 	name    string          // of the consumer
+	missing time.Duration   // how long it may be gone
 	stopped context.Context // a latch
 	stop    context.CancelFunc
 }
 
 // Jobs pulls job messages.
 func (q *Queue) Jobs(ctx context.Context) (*Puller, error) {
-	return q.puller(ctx, contracts.StreamJobs, dispatchers)
+	return q.puller(ctx, contracts.StreamJobs, dispatchers, mendAfter)
 }
 
 // Chunks pulls chunk messages.
 func (q *Queue) Chunks(ctx context.Context) (*Puller, error) {
-	return q.puller(ctx, contracts.StreamChunks, contracts.Consumer)
+	return q.puller(ctx, contracts.StreamChunks, contracts.Consumer, missingAfter)
 }
 
 // Notifications pulls bucket notifications.
 func (q *Queue) Notifications(ctx context.Context) (*Puller, error) {
-	return q.puller(ctx, contracts.StreamNotifications, dispatchers)
+	return q.puller(ctx, contracts.StreamNotifications, dispatchers, mendAfter)
 }
 
 // puller fails with kind missing before anyone has called Setup.
-func (q *Queue) puller(ctx context.Context, stream, name string) (*Puller, error) {
+func (q *Queue) puller(ctx context.Context, stream, name string, missing time.Duration) (*Puller, error) {
 	if _, err := q.consumer(ctx, stream, name); err != nil {
 		return nil, err
 	}
-	p := &Puller{q: q, stream: q.subjects.Stream(stream), name: name}
+	p := &Puller{q: q, stream: q.subjects.Stream(stream), name: name, missing: missing}
 	p.stopped, p.stop = context.WithCancel(context.Background())
 	return p, nil
 }
@@ -54,7 +55,8 @@ func (q *Queue) puller(ctx context.Context, stream, name string) (*Puller, error
 func (p *Puller) Stop() { p.stop() }
 
 // Next waits for a message, through reconnects and restarts of the server. Errors are of kind interrupted (ctx ended,
-// Stop or Close was called), denied, or missing: the consumer has been gone for half a minute, so call Setup.
+// Stop or Close was called), denied, or missing: the consumer has been gone for half a minute, or for two seconds where
+// it is one of dispatchers, who call Setup then.
 func (p *Puller) Next(ctx context.Context) (*Message, error) {
 	what := "pull from stream " + p.stream
 	ctx, leave := p.q.enter(ctx, "CONSUMER.MSG.NEXT."+p.stream+".")
@@ -75,7 +77,7 @@ func (p *Puller) Next(ctx context.Context) (*Message, error) {
 			gone = time.Time{}
 		case gone.IsZero():
 			gone = time.Now()
-		case time.Since(gone) > p.q.missing:
+		case time.Since(gone) > p.missing:
 			return nil, contracts.Errorf(contracts.KindMissing, "%s: its consumer is gone: "+
 				"start a dispatcher, which makes the streams and their consumers: %w", what, err)
 		}

@@ -28,6 +28,7 @@ const (
 	listTimeout    = time.Minute      // for all pages of a listing
 	flushTimeout   = 2 * time.Second  // for the last naks before the connection closes
 	missingAfter   = 30 * time.Second // a dispatcher has this long to make a lost consumer again
+	mendAfter      = 2 * time.Second  // and does so when its own has been gone for this long
 )
 
 // Queue is a connection to NATS. It reconnects by itself for as long as it is open. All methods are safe for concurrent
@@ -39,7 +40,6 @@ type Queue struct {
 	log      *slog.Logger
 	nc       *nats.Conn
 	js       jetstream.JetStream
-	missing  time.Duration
 
 	mu   sync.Mutex
 	link link             // ends at the next reconnect
@@ -69,7 +69,7 @@ func Connect(ctx context.Context, cfg Config) (*Queue, error) {
 		return nil, err
 	}
 	q := &Queue{cfg: cfg, subjects: contracts.Subjects{Prefix: cfg.Prefix}, addr: addr, log: cfg.Log,
-		missing: missingAfter, link: newLink(), ops: map[*op]struct{}{}}
+		link: newLink(), ops: map[*op]struct{}{}}
 	if err := q.connect(ctx); err != nil {
 		return nil, err
 	}
