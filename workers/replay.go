@@ -21,7 +21,8 @@ type Replay struct {
 // NewReplay makes a replay of chunks of these objects and pipelines.
 func NewReplay(objects chunk.Opener, p Pipelines) *Replay {
 	r := &Replay{}
-	r.loader = newLoader(New(Config{}, Parts{Objects: objects, Pipelines: p, Tables: replayTables{r}, Rejects: noRejects{}}))
+	parts := Parts{Objects: objects, Pipelines: p, Tables: replayTables{r}, Rejects: noRejects{}}
+	r.loader = newLoader(New(Config{}, parts))
 	r.loader.passOver = func(part int, offset int64) bool { return r.skip != nil && r.skip(part, offset) }
 	return r
 }

@@ -1,0 +1,90 @@
+package verify
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/penstock-io/penstock/chunk"
+	"github.com/penstock-io/penstock/contracts"
+	"github.com/penstock-io/penstock/state"
+)
+
+// chunks makes a job's chunk messages again, in ascending order. Not safe for concurrent use.
+type chunks struct {
+	store  *state.Store
+	job    opened
+	plan   *state.PlanReader
+	next   int          // the chunk that prefix is at the start of; -1 before the first walk
+	prefix chunk.Prefix // the automaton there, composed of the stored scans as the dispatcher did
+}
+
+func (p Parts) chunks(o opened) *chunks {
+	return &chunks{store: p.Store, job: o, plan: p.Store.PlanReader(o.plan), next: -1}
+}
+
+// work is the n-th chunk's message.
+func (c *chunks) work(ctx context.Context, n int) (contracts.ChunkWork, error) {
+	planned, err := c.plan.Chunk(ctx, n)
+	if err != nil {
+		return contracts.ChunkWork{}, err
+	}
+	parts := append([]contracts.Part(nil), planned.Parts...) // the page is read again
+	if planned.Follows {
+		if err := c.walkTo(ctx, n); err != nil {
+			return contracts.ChunkWork{}, err
+		}
+		parts[0].State, parts[0].Records = c.prefix.State, c.prefix.Records
+	} else if planned.Scan {
+		start := chunk.StartPrefix()
+		parts[0].State, parts[0].Records = start.State, start.Records
+	}
+	return c.job.plan.Work(c.job.job, contracts.Load, n, parts), nil
+}
+
+// walkTo composes the prefix at the start of a chunk that follows others of its object: from the object's first chunk
+// on, or from where the last walk ended.
+func (c *chunks) walkTo(ctx context.Context, n int) error {
+	for at := n; at != c.next; at-- {
+		planned, err := c.plan.Chunk(ctx, at)
+		if err != nil {
+			return err
+		}
+		if !planned.Follows {
+			c.next, c.prefix = at, chunk.StartPrefix()
+			break
+		}
+	}
+	for ; c.next < n; c.next++ {
+		scan, err := c.store.Scan(ctx, c.job.plan.Job, c.next)
+		if err != nil {
+			return fmt.Errorf("scan of chunk %d: %w", c.next, err)
+		}
+		if c.prefix = c.prefix.Then(scan.Outcomes); !c.prefix.Known() {
+			return contracts.Errorf(contracts.KindInternal, "the scan of chunk %d does not know how it begins", c.next)
+		}
+	}
+	return nil
+}
+
+// loaded is the n-th chunk's message with those parts that were read to their end, and the completion that says so: of
+// the others nobody knows how much is in the table. A chunk that was not loaded has no parts.
+func (c *chunks) loaded(ctx context.Context, n int) (w contracts.ChunkWork, done contracts.Completion, err error) {
+	done, _, err = c.store.Completion(ctx, c.job.plan.Job, n)
+	if err != nil || len(done.Parts) == 0 {
+		if contracts.KindOf(err) == contracts.KindMissing {
+			err = nil
+		}
+		return w, done, err
+	}
+	if w, err = c.work(ctx, n); err != nil {
+		return w, done, err
+	}
+	var whole []contracts.Part
+	for i, part := range w.Parts {
+		if i < len(done.Parts) && done.Parts[i].Error == nil {
+			whole = append(whole, part)
+		}
+	}
+	w.Parts = whole
+	return w, done, nil
+}
