@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/penstock-io/penstock/contracts"
+	"github.com/penstock-io/penstock/state"
 )
 
 // acceptAll stores jobs as they come. Each message is acknowledged after its job is stored, handed back while a server
@@ -48,13 +49,24 @@ func (d *Dispatcher) settle(ctx context.Context, m Message, err error) {
 		err = m.Nak(2 * time.Second)
 	default:
 		d.cfg.Log.Error("message refused", "subject", m.Subject(), "err", err)
-		if err = d.queue.PublishDead(ctx, d.cfg.Subjects.DeadJobs(), m.Data(), err.Error()); err == nil {
+		if err = d.refuse(ctx, m, err); err == nil {
 			err = m.Term("refused: see the dead letters")
 		}
 	}
 	if err != nil && ctx.Err() == nil {
 		d.cfg.Log.Warn("message not settled: it will come again", "subject", m.Subject(), "err", err)
 	}
+}
+
+// refuse stores a message that can never be a job, and tells of it.
+func (d *Dispatcher) refuse(ctx context.Context, m Message, why error) error {
+	err := d.store.PutRefused(ctx, state.Refused{
+		Subject: m.Subject(), Time: m.Time().UTC(), Reason: why.Error(), Data: m.Data(),
+	})
+	if err != nil {
+		return err
+	}
+	return d.queue.PublishDead(ctx, d.cfg.Subjects.DeadJobs(), m.Data(), why.Error())
 }
 
 // decodeJob reads a job message. An id that the sender left out is made from the message, so that a redelivery is the

@@ -37,8 +37,8 @@ func (c *court) announce(id contracts.JobID) {
 	c.ring()
 }
 
-// recall is announce for a job of which a user has asked something: if it has a runner, that one may have looked before,
-// and be about to leave.
+// recall is announce for a job of which a user has asked something: if it has a runner, that one may have looked
+// before, and be about to leave.
 func (c *court) recall(id contracts.JobID) {
 	c.announce(id)
 	c.mu.Lock()

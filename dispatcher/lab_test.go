@@ -86,6 +86,7 @@ func (p pipelines) Prepare(context.Context, *pipeline.Compiled) error {
 // started.
 type lab struct {
 	t         *testing.T
+	docs      state.Docs
 	store     *state.Store
 	bucket    string
 	queue     *fakeQueue
@@ -97,8 +98,9 @@ type lab struct {
 
 func newLab(t *testing.T, spec string) *lab {
 	t.Helper()
+	docs := teststore.Docs(t, client)
 	return &lab{
-		t: t, store: state.New(teststore.Docs(t, client)), bucket: teststore.Bucket(t, client), queue: newFakeQueue(),
+		t: t, docs: docs, store: state.New(docs), bucket: teststore.Bucket(t, client), queue: newFakeQueue(),
 		pipelines: pipelines{c: compiled(t, spec)},
 		cfg: Config{
 			Owner: "d1", Solo: true, ChunkSize: 64, MaxRecord: 1 << 10, Window: 6, Reconcile: 50 * time.Millisecond,

@@ -13,13 +13,17 @@
 //	jobs/<job>/plan.json               the sealed plan; immutable
 //	jobs/<job>/plan/<attempt>/<page>   its chunks, in pages; immutable once sealed
 //	jobs/<job>/done|dead|scan/<chunk>  completions, dead letters, transition functions; the first one stored counts
+//	jobs/<job>/rescan/<chunk>          transition functions that were asked for again; the first one stored counts
 //	jobs/<job>/failures/<chunk>        what went wrong in each attempt
+//	jobs/<job>/discarded/<chunk>       a user has seen that the chunk is dead
+//	jobs/<job>/history/<time>/…        dead letters and reports from before chunks were replayed
 //	jobs/<job>/control                 pause, resume or cancel, asked for by a user
 //	jobs/<job>/progress                snapshot of the fold; a cache
 //	jobs/<job>/report.json             how the job ended; immutable
 //	index/<job>, active/<job>          markers, for listing
 //	clocks/<keyspace>.<table>          the first free write timestamp
 //	ledger/<pipeline>/…                object versions that were loaded
+//	refused/<id>, refused-seen/<id>    messages that could not be read, and those that a user has seen
 //	leader                             the dispatcher that leads, and until when
 package state
 

@@ -86,7 +86,14 @@ func (s *Store) EndJob(ctx context.Context, r contracts.Report) (contracts.Repor
 	return s.Report(ctx, r.Job)
 }
 
-// Forget takes an ended job off the active list.
+// Forget takes an ended job off the active list, unless it was reopened meanwhile.
 func (s *Store) Forget(ctx context.Context, id contracts.JobID) error {
-	return s.docs.Delete(ctx, "active/"+string(id))
+	key := "active/" + string(id)
+	if err := s.docs.Delete(ctx, key); err != nil {
+		return err
+	}
+	if ended, err := s.ended(ctx, id); err != nil || ended {
+		return err
+	}
+	return s.docs.Put(ctx, key, nil)
 }

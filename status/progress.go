@@ -120,6 +120,14 @@ func (p *Progress) add(o Outcome, sign int64) {
 	}
 }
 
+// Revive forgets that a chunk is dead.
+func (p *Progress) Revive(chunk int) {
+	if o, dead := p.Dead[chunk]; dead {
+		p.add(o, -1)
+		delete(p.Dead, chunk)
+	}
+}
+
 // Has says whether the chunk has an outcome.
 func (p *Progress) Has(chunk int) bool {
 	_, dead := p.Dead[chunk]

@@ -76,6 +76,7 @@ func (w *Workers) attempt(
 	if err != nil {
 		return err
 	}
+	completion.Attempts = deliveries
 	return w.conclude(ctx, completion, work)
 }
 
@@ -199,18 +200,20 @@ func (w *Workers) settle(ctx context.Context, m Message, held *lease, work contr
 		}
 		err = fmt.Errorf("failed %d times, last: %w", n, err)
 	}
-	if err := w.bury(ctx, work, contracts.Info(err)); err != nil {
+	if err := w.bury(ctx, work, m.Deliveries(), contracts.Info(err)); err != nil {
 		return err
 	}
 	return m.Ack(ctx)
 }
 
 // bury stores and tells that a piece of work will never be done.
-func (w *Workers) bury(ctx context.Context, work contracts.ChunkWork, info *contracts.ErrorInfo) error {
+func (w *Workers) bury(
+	ctx context.Context, work contracts.ChunkWork, deliveries int, info *contracts.ErrorInfo,
+) error {
 	if work.Work == contracts.Scan {
 		return w.concludeScan(ctx, work, contracts.ScanResult{Error: info})
 	}
-	c := contracts.Completion{Job: work.Job, Chunk: work.Chunk, Error: info, Worker: w.cfg.Name}
+	c := contracts.Completion{Job: work.Job, Chunk: work.Chunk, Error: info, Worker: w.cfg.Name, Attempts: deliveries}
 	return w.conclude(ctx, c, work)
 }
 

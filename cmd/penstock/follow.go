@@ -87,8 +87,8 @@ func (a *app) await(
 			return contracts.Report{}, exitError{code: exitInterrupted}
 		case e := <-events:
 			show.event(e)
-			if e.Kind.Terminal() && e.Report != nil {
-				return *e.Report, nil
+			if r, over := p.ended(ctx, e); over {
+				return r, nil
 			}
 		case <-look.C:
 			r, err := p.store.Report(ctx, id)
@@ -105,6 +105,19 @@ func (a *app) await(
 			}
 		}
 	}
+}
+
+// ended says whether an event is of the end of its job, and gives the report. An event from before a job's dead chunks
+// were replayed is no end.
+func (p *plant) ended(ctx context.Context, e contracts.Event) (contracts.Report, bool) {
+	if !e.Kind.Terminal() || e.Report == nil {
+		return contracts.Report{}, false
+	}
+	r, err := p.store.Report(ctx, e.Job)
+	if err != nil {
+		return *e.Report, contracts.KindOf(err) != contracts.KindMissing
+	}
+	return r, true
 }
 
 // remind publishes a job again that no dispatcher has accepted yet: NATS may have lost it, and twice is once.

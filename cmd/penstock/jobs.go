@@ -193,8 +193,8 @@ func (a *app) watch(ctx context.Context, p *plant, id contracts.JobID) error {
 			return exitError{code: exitInterrupted}
 		case e := <-events:
 			a.printEvent(e)
-			if e.Kind.Terminal() && e.Report != nil {
-				return a.finish(*e.Report)
+			if r, over := p.ended(ctx, e); over {
+				return a.finish(r)
 			}
 		case <-look.C:
 			// Events are kept for some days only; the report stays.

@@ -41,8 +41,8 @@ func (a *app) resume() *cobra.Command {
 		})
 }
 
-// ask moves the control of a job that has not ended, from wherever it is where nothing is said, and tells the dispatcher
-// to look at it, which it would do by itself in a while. What the job is asked then is returned.
+// ask moves the control of a job that has not ended, from wherever it is where nothing is said, and has the dispatcher
+// look at it, which it would do by itself in a while. What the job is asked then is returned.
 func (p *plant) ask(
 	ctx context.Context, id contracts.JobID, to state.Control, from ...state.Control,
 ) (now state.Control, err error) {

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/penstock-io/penstock/contracts"
 	"github.com/penstock-io/penstock/cql"
@@ -21,6 +22,8 @@ type target interface {
 	Create(ctx context.Context, t cql.Table, udts map[string]cql.Type) error
 	Cells(ctx context.Context, t cql.Table) iter.Seq2[cql.CellRow, error]
 	Close() error
+	// GCGrace is how long a deleted row is remembered as deleted: a write from before that brings it back.
+	GCGrace(ctx context.Context, keyspace, table string) (time.Duration, error)
 	writer(ctx context.Context, t cql.Table, o cql.WriteOptions) (workers.Writer, error)
 }
 

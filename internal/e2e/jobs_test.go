@@ -140,6 +140,11 @@ func TestRefusedJobs(t *testing.T) {
 	l.must(err)
 	stream, err := js.Stream(t.Context(), strings.ToUpper(l.prefix)+"_DEAD")
 	l.must(err)
+	// Whoever subscribes may see a message before the stream has it.
+	for info := stream.CachedInfo(); info.State.Msgs < uint64(len(refusals)); {
+		info, err = stream.Info(t.Context())
+		l.must(err)
+	}
 	if n := stream.CachedInfo().State.Msgs; n != uint64(len(refusals)) {
 		t.Errorf("%d messages in the DEAD stream, expected %d", n, len(refusals))
 	}

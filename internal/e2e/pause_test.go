@@ -9,8 +9,8 @@ import (
 	"github.com/penstock-io/penstock/contracts"
 )
 
-// TestPausedJobSurvives pauses a job in its middle, kills the dispatcher and the worker, starts others, and lets the job
-// go on.
+// TestPausedJobSurvives pauses a job in its middle, kills the dispatcher and the worker, starts others, and lets the
+// job go on.
 func TestPausedJobSurvives(t *testing.T) {
 	t.Parallel()
 	l := newFileLab(t, "PENSTOCK_RECONCILE=300ms")

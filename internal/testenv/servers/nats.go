@@ -17,7 +17,8 @@ import (
 // NATS is a running nats-server with JetStream.
 type NATS struct {
 	server
-	URL string // nats://127.0.0.1:port
+	URL   string // nats://127.0.0.1:port
+	Store string // folder of JetStream's files
 }
 
 // StartNATS starts a nats-server whose files are in dir and returns when it answers. config is its configuration file,
@@ -40,13 +41,13 @@ func StartNATS(ctx context.Context, dir, config string) (*NATS, error) {
 		return nil, fmt.Errorf("write nats-server's configuration: %w", err)
 	}
 	addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
-	s := &NATS{URL: "nats://" + addr}
+	s := &NATS{URL: "nats://" + addr, Store: filepath.Join(dir, "jetstream")}
 	s.server = server{
 		name: "nats-server",
 		log:  filepath.Join(dir, "nats.log"),
 		command: func() *exec.Cmd {
 			return exec.Command(program, "-c", file, "-a", "127.0.0.1", "-p", strconv.Itoa(port), "-js",
-				"-sd", filepath.Join(dir, "jetstream"))
+				"-sd", s.Store)
 		},
 		probe: func(ctx context.Context) error { return probeNATS(ctx, addr) },
 	}

@@ -1,0 +1,103 @@
+package dispatcher
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/penstock-io/penstock/contracts"
+	"github.com/penstock-io/penstock/state"
+	"github.com/penstock-io/penstock/status"
+)
+
+// Reopen has chunks of a job that has ended loaded again; none named means all that are not done. They are loaded as
+// they would have been then, at the same timestamps, so that whatever was written later stays. It returns how many they
+// are. The next leader that looks at the store takes the job up.
+//
+// Only a job whose chunks had all come to an outcome can be reopened: what was stopped would stop again.
+func Reopen(
+	ctx context.Context, store *state.Store, id contracts.JobID, chunks []int, now time.Time,
+) (int, error) {
+	plan, err := reopenable(ctx, store, id)
+	if err != nil {
+		return 0, err
+	}
+	progress, err := status.CatchUp(ctx, store, id, plan.Totals.Chunks)
+	if err != nil {
+		return 0, err
+	}
+	if chunks, err = undone(progress, id, chunks); err != nil || len(chunks) == 0 {
+		return 0, err
+	}
+	again, reader := store.Reopen(id, now), store.PlanReader(plan)
+	scanned := 0 // scans before this chunk are as they should be
+	for _, n := range chunks {
+		if err := clearScans(ctx, again, reader, n, scanned); err != nil {
+			return 0, err
+		}
+		if err := again.Chunk(ctx, n); err != nil {
+			return 0, err
+		}
+		scanned = n
+		progress.Revive(n)
+	}
+	snapshot, err := progress.Snapshot()
+	if err != nil {
+		return 0, err
+	}
+	return len(chunks), again.Commit(ctx, snapshot)
+}
+
+// reopenable gives the plan of a job that can be reopened.
+func reopenable(ctx context.Context, store *state.Store, id contracts.JobID) (plan state.Plan, err error) {
+	if _, err = store.Job(ctx, id); err != nil {
+		return plan, err
+	}
+	report, err := store.Report(ctx, id)
+	if contracts.KindOf(err) == contracts.KindMissing {
+		return plan, contracts.Errorf(contracts.KindConfig, "job %s is not over: expected one that has ended", id)
+	}
+	if err != nil {
+		return plan, err
+	}
+	if t := report.Chunks; report.State == contracts.StateCancelled || t.Total == 0 || t.Total != t.Done+t.Dead {
+		return plan, contracts.Errorf(contracts.KindConfig, "job %s ended before its chunks were through (%s): they cannot "+
+			"be replayed: `penstock retry %s` loads what is missing by a new job", id, report.State, id)
+	}
+	return store.Plan(ctx, id)
+}
+
+// undone are the chunks that are not done, of those named or of all, in order.
+func undone(p *status.Progress, id contracts.JobID, named []int) ([]int, error) {
+	if len(named) == 0 {
+		for n := range p.Total {
+			if !p.IsDone(n) {
+				named = append(named, n)
+			}
+		}
+		return named, nil
+	}
+	for _, n := range named {
+		if n < 0 || n >= p.Total || p.IsDone(n) {
+			return nil, contracts.Errorf(contracts.KindConfig,
+				"chunk %d of job %s is not dead: `penstock dead list %s` lists those that are", n, id, id)
+		}
+	}
+	named = slices.Clone(named)
+	slices.Sort(named)
+	return slices.Compact(named), nil
+}
+
+// clearScans has the failed scans before a chunk made again, without which nobody knows where its records start.
+func clearScans(ctx context.Context, again state.Reopening, plan *state.PlanReader, n, scanned int) error {
+	for ; n >= scanned; n-- {
+		c, err := plan.Chunk(ctx, n)
+		if err != nil || !c.Follows {
+			return err
+		}
+		if err := again.Scan(ctx, n-1); err != nil {
+			return err
+		}
+	}
+	return nil
+}

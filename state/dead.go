@@ -1,0 +1,119 @@
+package state
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"iter"
+	"strconv"
+	"time"
+
+	"github.com/penstock-io/penstock/contracts"
+)
+
+// Dead yields the completions of a job's dead chunks, in order of chunks; those that were done all the same are not
+// among them.
+func (s *Store) Dead(ctx context.Context, job contracts.JobID) iter.Seq2[contracts.Completion, error] {
+	return func(yield func(contracts.Completion, error) bool) {
+		for name, err := range s.names(ctx, jobKey(job, "dead/")) {
+			chunk, bad := strconv.Atoi(name)
+			if err == nil && bad != nil {
+				continue // not ours
+			}
+			var c contracts.Completion
+			done := false
+			if err == nil {
+				c, done, err = s.Completion(ctx, job, chunk)
+			}
+			if done {
+				continue
+			}
+			if !yield(c, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// Failures are what went wrong in the attempts at a chunk, oldest first; none where nothing did.
+func (s *Store) Failures(ctx context.Context, job contracts.JobID, chunk int) ([]contracts.ErrorInfo, error) {
+	var f failures
+	err := s.read(ctx, chunkKey(job, "failures", chunk), &f)
+	if contracts.KindOf(err) == contracts.KindMissing {
+		return nil, nil
+	}
+	return f.Errors, err
+}
+
+// Discard notes that a user has seen that a chunk is dead.
+func (s *Store) Discard(ctx context.Context, job contracts.JobID, chunk int) error {
+	_, err := s.create(ctx, chunkKey(job, "discarded", chunk), []byte("{}"))
+	return err
+}
+
+// Discarded says whether a user has seen that a chunk is dead.
+func (s *Store) Discarded(ctx context.Context, job contracts.JobID, chunk int) (bool, error) {
+	return s.has(ctx, chunkKey(job, "discarded", chunk))
+}
+
+func (s *Store) has(ctx context.Context, key string) (bool, error) {
+	_, _, err := s.docs.Get(ctx, key)
+	if contracts.KindOf(err) == contracts.KindMissing {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// Refused is a message that no dispatcher could make anything of.
+type Refused struct {
+	V       int       `json:"v"`
+	ID      string    `json:"id"` // derived from subject and data: the same message again is the same
+	Subject string    `json:"subject"`
+	Time    time.Time `json:"time"` // when it came first
+	Reason  string    `json:"reason"`
+	Data    []byte    `json:"data"`
+}
+
+// PutRefused stores a message that was refused; the first one of the same subject and data counts.
+func (s *Store) PutRefused(ctx context.Context, r Refused) error {
+	sum := sha256.Sum256([]byte(r.Subject + "\x00" + string(r.Data)))
+	r.V, r.ID = contracts.Version, hex.EncodeToString(sum[:8])
+	_, err := s.createJSON(ctx, "refused/"+r.ID, r)
+	return err
+}
+
+// Refused is a message that was refused; KindMissing where there is none.
+func (s *Store) Refused(ctx context.Context, id string) (Refused, error) {
+	var r Refused
+	err := s.read(ctx, "refused/"+id, &r)
+	if contracts.KindOf(err) == contracts.KindMissing {
+		err = contracts.Errorf(contracts.KindMissing, "message %q: unknown: `penstock dead list` lists them", id)
+	}
+	return r, err
+}
+
+// AllRefused yields the messages that were refused.
+func (s *Store) AllRefused(ctx context.Context) iter.Seq2[Refused, error] {
+	return func(yield func(Refused, error) bool) {
+		for id, err := range s.names(ctx, "refused/") {
+			var r Refused
+			if err == nil {
+				r, err = s.Refused(ctx, id)
+			}
+			if !yield(r, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// DiscardRefused notes that a user has seen that a message was refused.
+func (s *Store) DiscardRefused(ctx context.Context, id string) error {
+	_, err := s.create(ctx, "refused-seen/"+id, []byte("{}"))
+	return err
+}
+
+// DiscardedRefused says whether a user has seen that a message was refused.
+func (s *Store) DiscardedRefused(ctx context.Context, id string) (bool, error) {
+	return s.has(ctx, "refused-seen/"+id)
+}
