@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/penstock-io/penstock/internal/testenv/child"
@@ -39,6 +40,15 @@ func (s *server) Kill() {
 	defer s.mu.Unlock()
 	if s.proc != nil {
 		s.proc.Kill()
+	}
+}
+
+// Signal sends a signal to the server, such as SIGSTOP and SIGCONT to have it hang for a while.
+func (s *server) Signal(signal syscall.Signal) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.proc != nil {
+		s.proc.Signal(signal)
 	}
 }
 
