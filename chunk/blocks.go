@@ -11,8 +11,8 @@ import (
 	"github.com/penstock-io/penstock/contracts"
 )
 
-// inBlocks says whether a part is a range of a compressed object: the blocks or frames that start in it.
-func inBlocks(part contracts.Part) bool {
+// InBlocks says whether a part is a range of a compressed object: the blocks or frames that start in it.
+func InBlocks(part contracts.Part) bool {
 	return !part.Whole && part.Compression != "" && part.Compression != none
 }
 
@@ -79,7 +79,7 @@ func hasMany(
 	ctx context.Context, o Opener, obj contracts.Object, compression string, first []byte,
 ) (bool, error) {
 	if compression == gz {
-		return isBGZF(first), nil
+		return isBGZF(first) && bgzfSize(first) < obj.Size, nil
 	}
 	if !isFrame(first) || framesEnd(first, obj.Size) {
 		return isFrame(first), nil

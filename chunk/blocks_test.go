@@ -151,7 +151,7 @@ func (r *ranges) read(part contracts.Part) bool {
 	if err != nil && part.Blocks == nil && contracts.KindOf(err) != contracts.KindInput {
 		r.t.Fatal(err)
 	}
-	r.load(r.prefix.Place(part, r.s.Format, scan, r.segment), err != nil)
+	r.load(r.prefix.With(scan).Place(part, r.s.Format, r.segment), err != nil)
 	if err != nil {
 		r.same(err)
 		return false

@@ -14,7 +14,7 @@ import (
 // not say where the first of these is it guesses: the prefix tells whether it Accepts what was found. Of nothing found
 // the result has no blocks. Errors are the object's.
 func Scan(ctx context.Context, o Opener, part contracts.Part, f contracts.Format) (contracts.ScanResult, error) {
-	if !inBlocks(part) {
+	if !InBlocks(part) {
 		outs, err := ScanPart(ctx, o, part, f)
 		return contracts.ScanResult{Outcomes: outs}, err
 	}

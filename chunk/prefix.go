@@ -44,12 +44,12 @@ func (p Prefix) Then(outs []contracts.Outcome) Prefix {
 func (p Prefix) Known() bool { return p.State != csv.Unknown }
 
 // covers says that no block starts in a range: one that starts before it goes on to its end or beyond.
-func (p Prefix) covers(part contracts.Part) bool { return inBlocks(part) && p.Block >= part.End }
+func (p Prefix) covers(part contracts.Part) bool { return InBlocks(part) && p.Block >= part.End }
 
 // Accepts says whether the scan of the next part began where the blocks before end. Otherwise what it found counts for
-// nothing: ask for it again, from Known's place.
+// nothing: ask for it again, with Again's part.
 func (p Prefix) Accepts(part contracts.Part, scan contracts.ScanResult) bool {
-	return !inBlocks(part) || p.covers(part) || scan.Blocks != nil && scan.Blocks.First == p.Block
+	return !InBlocks(part) || p.covers(part) || scan.Blocks != nil && scan.Blocks.First == p.Block
 }
 
 // Again is the part whose scan knows where the blocks before end.
@@ -61,7 +61,7 @@ func (p Prefix) Again(part contracts.Part) contracts.Part {
 // Pass is the prefix behind a part. It is not Known where the scan cannot be accepted.
 func (p Prefix) Pass(part contracts.Part, scan contracts.ScanResult) Prefix {
 	switch {
-	case !inBlocks(part):
+	case !InBlocks(part):
 		return p.Then(scan.Outcomes)
 	case p.covers(part):
 		return p
@@ -74,22 +74,37 @@ func (p Prefix) Pass(part contracts.Part, scan contracts.ScanResult) Prefix {
 	return next
 }
 
+// Placing is what the scans say about one part: the prefix at its start, and where its own blocks end.
+type Placing struct {
+	Prefix
+	blocks *contracts.Blocks
+	fault  *contracts.ErrorInfo
+}
+
+// With adds the part's own scan, which must be accepted; the zero value where it has none.
+func (p Prefix) With(scan contracts.ScanResult) Placing {
+	return Placing{Prefix: p, blocks: scan.Blocks, fault: scan.Error}
+}
+
+// Loads says whether the part can be loaded. Of blocks with no known end, what can be read is loaded only if it is
+// their content that ends the reading.
+func (p Placing) Loads(part contracts.Part) bool {
+	return !InBlocks(part) || p.fault == nil || p.fault.Kind == contracts.KindInput
+}
+
 // Place writes into a part what its load must know: where its records begin, and in which state, and in a compressed
-// object its blocks. A scan that found an error of the object is of blocks with no known end: what can be read of them
-// is loaded.
-func (p Prefix) Place(
-	part contracts.Part, f contracts.Format, scan contracts.ScanResult, segment int64,
-) contracts.Part {
+// object its blocks and the ordinals of their segments.
+func (p Placing) Place(part contracts.Part, f contracts.Format, segment int64) contracts.Part {
 	part.State = p.State
 	if isCSV(f) {
 		part.Records = p.Records
 	}
-	if !inBlocks(part) {
+	if !InBlocks(part) {
 		return part
 	}
 	part = p.Again(part)
 	until := part.Object.Size
-	switch b := scan.Blocks; {
+	switch b := p.blocks; {
 	case p.covers(part):
 		until, part.Blocks.Next, part.Blocks.End = p.Block, p.Block, p.Offset
 	case b != nil:

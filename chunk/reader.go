@@ -90,7 +90,7 @@ type partReader struct {
 }
 
 func (r *partReader) openSource(ctx context.Context, o Opener, start int64) error {
-	if inBlocks(r.part) {
+	if InBlocks(r.part) {
 		return r.openBlocks(ctx, o, start)
 	}
 	until := r.part.End + lookAhead

@@ -167,10 +167,13 @@ func (l *lab) start(fn func(ctx context.Context)) (stop func()) {
 // queue never holds what the window does not count.
 func (l *lab) serve(ctx context.Context, w contracts.ChunkWork) error {
 	e := contracts.Event{Job: w.Job, Pipeline: w.Pipeline, Chunk: &w.Chunk}
-	if w.Work == contracts.Scan {
-		r := l.scan(ctx, w)
-		stored, err := l.store.PutScan(ctx, r)
-		e.Kind, e.Scan, e.Error = contracts.EventChunkScanned, stored.Outcomes, stored.Error
+	if w.Work != contracts.Load {
+		put := l.store.PutScan
+		if w.Work == contracts.Rescan {
+			put = l.store.PutRescan
+		}
+		stored, err := put(ctx, l.scan(ctx, w))
+		e.Kind, e.Scan, e.Blocks, e.Error = contracts.EventChunkScanned, stored.Outcomes, stored.Blocks, stored.Error
 		l.queue.done(w)
 		return errors.Join(err, l.queue.PublishEvent(ctx, e))
 	}
@@ -186,15 +189,15 @@ func (l *lab) serve(ctx context.Context, w contracts.ChunkWork) error {
 }
 
 func (l *lab) scan(ctx context.Context, w contracts.ChunkWork) contracts.ScanResult {
-	r := contracts.ScanResult{Job: w.Job, Chunk: w.Chunk}
+	var r contracts.ScanResult
 	var err error
 	if l.scanError != nil {
 		err = l.scanError(w)
 	}
 	if err == nil {
-		r.Outcomes, err = chunk.ScanPart(ctx, client, w.Parts[0], l.pipelines.c.Format())
+		r, err = chunk.Scan(ctx, client, w.Parts[0], l.pipelines.c.Format())
 	}
-	r.Error = contracts.Info(err)
+	r.Job, r.Chunk, r.Error = w.Job, w.Chunk, contracts.Info(err)
 	return r
 }
 

@@ -91,14 +91,14 @@ func (p *planner) fail(err error) error {
 func (p *planner) place(ctx context.Context, o contracts.Object) error {
 	p.out.Totals.Bytes += o.Size
 	compression := chunk.Compression(p.Pipeline.Format(), o.Key)
-	if o.Size > p.SegmentSize && chunk.Splittable(p.Pipeline.Format(), compression) {
-		binding, err := p.bind(ctx, o)
+	if o.Size > p.SegmentSize {
+		first, err := p.head(ctx, o, compression)
 		if err != nil {
 			return p.fail(err)
 		}
-		if binding.DataOffset < o.Size {
-			return p.split(o, binding)
-		} // a head and nothing behind it: no range to cut
+		if first != nil {
+			return p.split(*first)
+		}
 	}
 	return p.packWhole(contracts.Part{
 		Object: o, Start: 0, End: o.Size, Whole: true, Compression: compression, Records: 0,
@@ -133,21 +133,29 @@ func (p *planner) emit(c state.Planned) error {
 	return p.Emit(c)
 }
 
-// split cuts an object into ranges of a segment each. Where records may hold line breaks, each range but the last is
-// scanned, so that the next one's start state is known.
-func (p *planner) split(o contracts.Object, binding *contracts.Binding) error {
+// split cuts an object into ranges of a segment each, the first of which begins where first does. Where records may
+// hold line breaks, each range but the last is scanned, so that the next one's start state is known; in a compressed
+// object each range is, so that its blocks are.
+func (p *planner) split(first contracts.Part) error {
 	if err := p.flush(); err != nil {
 		return err
 	}
-	scan := chunk.NeedsScan(p.Pipeline.Format())
-	for start, end := range chunk.Ranges(o.Size, binding.DataOffset, p.SegmentSize) {
-		follows := start > binding.DataOffset
-		part := contracts.Part{
-			Object: o, Start: start, End: end, Compression: "none", Binding: binding,
-			Records: -int64(boolInt(follows)), Segment: p.out.Totals.Segments, Segments: 1,
+	format, size := p.Pipeline.Format(), first.Object.Size
+	scan := first.Blocks != nil || chunk.NeedsScan(format)
+	part := first
+	for start, end := range chunk.Ranges(size, first.Start, p.SegmentSize) {
+		follows := start > first.Start
+		part.Start, part.End, part.Records = start, end, -int64(boolInt(follows))
+		if follows {
+			part.Blocks = nil // until they are found
 		}
-		p.out.Totals.Segments++
-		c := state.Planned{Parts: []contracts.Part{part}, Scan: scan && end < o.Size, Follows: scan && follows}
+		part.Segment, part.Segments = p.out.Totals.Segments, 1
+		if first.Blocks != nil {
+			part.Segments = chunk.BlockSegments(start, end, part.Compression, p.SegmentSize)
+		}
+		p.out.Totals.Segments += part.Segments
+		last := end == size && first.Blocks == nil
+		c := state.Planned{Parts: []contracts.Part{part}, Scan: scan && !last, Follows: scan && follows}
 		if err := p.emit(c); err != nil {
 			return err
 		}
@@ -155,14 +163,36 @@ func (p *planner) split(o contracts.Object, binding *contracts.Binding) error {
 	return nil
 }
 
-// bind reads the head of an object that is split, and finds the pipeline's fields in it.
-func (p *planner) bind(ctx context.Context, o contracts.Object) (*contracts.Binding, error) {
-	c := p.Pipeline
-	format := c.Format()
-	head, err := chunk.ReadHead(ctx, p.Objects, o, format, maxHead)
+// head reads the head of a big object and says where its first range begins; nil where one worker must read it whole:
+// a compressed stream that does not come in blocks, or in blocks of one range, or a head and nothing behind it.
+func (p *planner) head(ctx context.Context, o contracts.Object, compression string) (*contracts.Part, error) {
+	part := contracts.Part{Object: o, Compression: compression}
+	var head chunk.Head
+	var err error
+	if chunk.Splittable(p.Pipeline.Format(), compression) {
+		head, err = chunk.ReadHead(ctx, p.Objects, o, p.Pipeline.Format(), maxHead)
+		part.Start = head.DataOffset
+	} else {
+		head, part.Blocks, err = chunk.ReadBlocks(ctx, p.Objects, o, p.Pipeline.Format(), maxHead)
+		part.Start = o.Size
+		if part.Blocks != nil && part.Blocks.First+p.SegmentSize < o.Size {
+			part.Start = part.Blocks.First
+		}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read the head of %s: %w", o.Address(), err)
 	}
+	if part.Start >= o.Size {
+		return nil, nil
+	}
+	part.Binding, err = p.bind(o, head)
+	return &part, err
+}
+
+// bind finds the pipeline's fields in the head of an object that is split.
+func (p *planner) bind(o contracts.Object, head chunk.Head) (*contracts.Binding, error) {
+	c := p.Pipeline
+	format := c.Format()
 	binding, err := head.Bind(o.Address(), format, c.Inputs(), c.Strict())
 	if err == nil && c.Strict() {
 		err = head.Require(o.Address(), format, c.Inputs()[:c.Required()])

@@ -32,8 +32,12 @@ func (w *window) recoverScan(ctx context.Context, plan *state.PlanReader, n int)
 	if err != nil {
 		return err
 	}
+	work := w.asked[n]
 	delete(w.asked, n)
-	return w.askScan(ctx, n, c)
+	if work == contracts.Rescan {
+		return w.askAgain(ctx, n, c)
+	}
+	return w.ask(ctx, n, work, c.Parts)
 }
 
 func (w *window) recoverLoad(ctx context.Context, plan *state.PlanReader, n int) error {
@@ -49,5 +53,5 @@ func (w *window) recoverLoad(ctx context.Context, plan *state.PlanReader, n int)
 	if err != nil {
 		return err
 	}
-	return w.publish(ctx, contracts.Load, n, withPrefix(c, w.out[n]))
+	return w.publish(ctx, contracts.Load, n, w.placed(c, w.out[n]))
 }

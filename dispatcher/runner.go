@@ -186,7 +186,7 @@ func (r *runner) hear(ctx context.Context, e contracts.Event) (*stop, error) {
 		return r.overLimit(), nil
 	case contracts.EventChunkScanned:
 		if e.Chunk != nil {
-			r.window.scanned(*e.Chunk, contracts.ScanResult{Outcomes: e.Scan, Error: e.Error})
+			r.window.scanned(*e.Chunk, contracts.ScanResult{Outcomes: e.Scan, Blocks: e.Blocks, Error: e.Error})
 		}
 	case contracts.EventControl:
 		return r.stopped(ctx)

@@ -13,9 +13,9 @@ import (
 type window struct {
 	r      *runner
 	loads  *state.PlanReader
-	scans  *state.PlanReader    // of its own, since scans stand on a later page
-	out    map[int]chunk.Prefix // loads that are queued and have no outcome, with the automaton at their start
-	asked  map[int]bool         // scans that are queued and have no result
+	scans  *state.PlanReader      // of its own, since scans stand on a later page
+	out    map[int]chunk.Placing  // loads that are queued and have no outcome, with what the scans said for them
+	asked  map[int]contracts.Work // scans that are queued and have no result
 	known  map[int]contracts.ScanResult
 	load   int                  // the next chunk to load
 	scan   int                  // the next chunk to scan
@@ -26,7 +26,7 @@ type window struct {
 func newWindow(r *runner) *window {
 	return &window{
 		r: r, loads: r.d.store.PlanReader(r.plan), scans: r.d.store.PlanReader(r.plan),
-		out: map[int]chunk.Prefix{}, asked: map[int]bool{}, known: map[int]contracts.ScanResult{},
+		out: map[int]chunk.Placing{}, asked: map[int]contracts.Work{}, known: map[int]contracts.ScanResult{},
 		prefix: chunk.StartPrefix(),
 	}
 }
@@ -56,7 +56,7 @@ func (w *window) fillScans(ctx context.Context) error {
 			return err
 		}
 		if c.Scan {
-			if err := w.askScan(ctx, w.scan, c); err != nil {
+			if err := w.ask(ctx, w.scan, contracts.Scan, c.Parts); err != nil {
 				return err
 			}
 		}
@@ -65,19 +65,28 @@ func (w *window) fillScans(ctx context.Context) error {
 	return nil
 }
 
-// askScan asks for a chunk's transition function, unless the store has it from before.
-func (w *window) askScan(ctx context.Context, n int, c state.Planned) error {
-	result, err := w.r.d.store.Scan(ctx, w.r.id, n)
+// ask asks for a chunk's transition function, unless the store has it from before.
+func (w *window) ask(ctx context.Context, n int, work contracts.Work, parts []contracts.Part) error {
+	look := w.r.d.store.Scan
+	if work == contracts.Rescan {
+		look = w.r.d.store.Rescan
+	}
+	result, err := look(ctx, w.r.id, n)
 	switch contracts.KindOf(err) {
 	case "":
 		w.known[n] = result
 		return nil
 	case contracts.KindMissing:
-		w.asked[n] = true
-		return w.publish(ctx, contracts.Scan, n, c.Parts)
+		w.asked[n] = work
+		return w.publish(ctx, work, n, parts)
 	default:
 		return err
 	}
+}
+
+// askAgain asks for the scan of the next chunk to load, whose first guess was wrong, from where its blocks begin.
+func (w *window) askAgain(ctx context.Context, n int, c state.Planned) error {
+	return w.ask(ctx, n, contracts.Rescan, []contracts.Part{w.prefix.Again(c.Parts[0])})
 }
 
 // loadNext publishes the next chunk's load, or passes over it if it has an outcome; false while its scan is not known:
@@ -87,39 +96,56 @@ func (w *window) loadNext(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	scan, scanned := w.known[w.load]
-	if c.Scan && !scanned {
-		return false, nil
-	}
 	if !c.Follows {
-		w.prefix, w.broken = chunk.StartPrefix(), nil
+		w.prefix, w.broken = chunk.PrefixAt(c.Parts[0]), nil
+	}
+	scan, ready, err := w.scanOf(ctx, c)
+	if err != nil || !ready {
+		return false, err
 	}
 	if !w.r.progress.Has(w.load) {
-		if err := w.start(ctx, c); err != nil {
+		if err := w.start(ctx, c, scan); err != nil {
 			return false, err
 		}
 	}
 	if c.Scan {
-		w.pass(scan)
+		w.pass(c, scan)
 	}
 	w.load++
 	return true, nil
 }
 
+// scanOf gives the scan of the next chunk to load, true where it has none to wait for. One that guessed wrong where the
+// chunk's blocks begin is asked for again.
+func (w *window) scanOf(ctx context.Context, c state.Planned) (contracts.ScanResult, bool, error) {
+	scan, known := w.known[w.load]
+	if !c.Scan || !known || w.broken != nil || scan.Error != nil || w.prefix.Accepts(c.Parts[0], scan) {
+		return scan, known || !c.Scan, nil
+	}
+	delete(w.known, w.load)
+	err := w.askAgain(ctx, w.load, c)
+	scan, known = w.known[w.load]
+	return scan, known, err
+}
+
 // start publishes the next chunk's load; behind a failed scan nobody knows where its records start, so it is dead.
-func (w *window) start(ctx context.Context, c state.Planned) error {
+func (w *window) start(ctx context.Context, c state.Planned, scan contracts.ScanResult) error {
 	if w.broken != nil {
 		return w.r.bury(ctx, w.load, w.broken)
 	}
-	if err := w.publish(ctx, contracts.Load, w.load, withPrefix(c, w.prefix)); err != nil {
+	at := w.prefix.With(scan)
+	if !at.Loads(c.Parts[0]) {
+		return w.r.bury(ctx, w.load, scan.Error)
+	}
+	if err := w.publish(ctx, contracts.Load, w.load, w.placed(c, at)); err != nil {
 		return err
 	}
-	w.out[w.load] = w.prefix
+	w.out[w.load] = at
 	return nil
 }
 
 // pass moves the prefix over the next chunk.
-func (w *window) pass(scan contracts.ScanResult) {
+func (w *window) pass(c state.Planned, scan contracts.ScanResult) {
 	delete(w.known, w.load)
 	if w.broken != nil {
 		return
@@ -127,18 +153,18 @@ func (w *window) pass(scan contracts.ScanResult) {
 	if w.broken = scan.Error; w.broken != nil {
 		return
 	}
-	if w.prefix = w.prefix.Then(scan.Outcomes); !w.prefix.Known() {
+	if w.prefix = w.prefix.Pass(c.Parts[0], scan); !w.prefix.Known() {
 		w.broken = contracts.Info(contracts.Errorf(contracts.KindInternal,
 			"the scan of chunk %d does not know the state in which the chunk begins", w.load))
 	}
 }
 
-// withPrefix writes the start state into a chunk that follows another.
-func withPrefix(c state.Planned, p chunk.Prefix) []contracts.Part {
-	if c.Scan || c.Follows {
-		c.Parts[0].State, c.Parts[0].Records = p.State, p.Records
+// placed are a chunk's parts as its load needs them: with what the scans said, where there were any.
+func (w *window) placed(c state.Planned, at chunk.Placing) []contracts.Part {
+	if !c.Scan && !c.Follows {
+		return c.Parts
 	}
-	return c.Parts
+	return []contracts.Part{at.Place(c.Parts[0], w.r.pipeline.Format(), w.r.plan.SegmentSize)}
 }
 
 func (w *window) publish(ctx context.Context, work contracts.Work, n int, parts []contracts.Part) error {
@@ -147,7 +173,7 @@ func (w *window) publish(ctx context.Context, work contracts.Work, n int, parts 
 
 // scanned takes a chunk's transition function.
 func (w *window) scanned(n int, result contracts.ScanResult) {
-	if w.asked[n] {
+	if _, asked := w.asked[n]; asked {
 		delete(w.asked, n)
 		w.known[n] = result
 	}

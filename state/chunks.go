@@ -64,18 +64,38 @@ func (s *Store) Ended(ctx context.Context, job contracts.JobID) iter.Seq2[int, e
 
 // PutScan stores a chunk's transition function; the first one stored counts and is returned.
 func (s *Store) PutScan(ctx context.Context, r contracts.ScanResult) (contracts.ScanResult, error) {
-	r.V = contracts.Version
-	created, err := s.createJSON(ctx, chunkKey(r.Job, "scan", r.Chunk), r)
-	if err != nil || created {
-		return r, err
-	}
-	return s.Scan(ctx, r.Job, r.Chunk)
+	return s.putScan(ctx, "scan", r)
 }
 
 // Scan is a chunk's transition function; KindMissing while it is not known.
 func (s *Store) Scan(ctx context.Context, job contracts.JobID, chunk int) (contracts.ScanResult, error) {
+	return s.scan(ctx, "scan", job, chunk)
+}
+
+// PutRescan is PutScan for a scan that was asked for again, from where the chunk's blocks are known to begin.
+func (s *Store) PutRescan(ctx context.Context, r contracts.ScanResult) (contracts.ScanResult, error) {
+	return s.putScan(ctx, "rescan", r)
+}
+
+// Rescan is the result of a scan that was asked for again; KindMissing while it is not known.
+func (s *Store) Rescan(ctx context.Context, job contracts.JobID, chunk int) (contracts.ScanResult, error) {
+	return s.scan(ctx, "rescan", job, chunk)
+}
+
+func (s *Store) putScan(ctx context.Context, kind string, r contracts.ScanResult) (contracts.ScanResult, error) {
+	r.V = contracts.Version
+	created, err := s.createJSON(ctx, chunkKey(r.Job, kind, r.Chunk), r)
+	if err != nil || created {
+		return r, err
+	}
+	return s.scan(ctx, kind, r.Job, r.Chunk)
+}
+
+func (s *Store) scan(
+	ctx context.Context, kind string, job contracts.JobID, chunk int,
+) (contracts.ScanResult, error) {
 	var r contracts.ScanResult
-	return r, s.read(ctx, chunkKey(job, "scan", chunk), &r)
+	return r, s.read(ctx, chunkKey(job, kind, chunk), &r)
 }
 
 type failures struct {

@@ -29,16 +29,39 @@ func (c *chunks) work(ctx context.Context, n int) (contracts.ChunkWork, error) {
 		return contracts.ChunkWork{}, err
 	}
 	parts := append([]contracts.Part(nil), planned.Parts...) // the page is read again
-	if planned.Follows {
-		if err := c.walkTo(ctx, n); err != nil {
+	if planned.Scan || planned.Follows {
+		if parts[0], err = c.place(ctx, n, parts[0]); err != nil {
 			return contracts.ChunkWork{}, err
 		}
-		parts[0].State, parts[0].Records = c.prefix.State, c.prefix.Records
-	} else if planned.Scan {
-		start := chunk.StartPrefix()
-		parts[0].State, parts[0].Records = start.State, start.Records
 	}
 	return c.job.plan.Work(c.job.job, contracts.Load, n, parts), nil
+}
+
+// place is a part of a split object as its load had it.
+func (c *chunks) place(ctx context.Context, n int, part contracts.Part) (contracts.Part, error) {
+	if err := c.walkTo(ctx, n); err != nil {
+		return part, err
+	}
+	var scan contracts.ScanResult
+	if chunk.InBlocks(part) {
+		var err error
+		if scan, err = c.scan(ctx, n, part); err != nil {
+			return part, err
+		}
+	}
+	return c.prefix.With(scan).Place(part, c.job.pipeline.Format(), c.job.plan.SegmentSize), nil
+}
+
+// scan is the scan of the chunk that prefix is at the start of: the second one if the first guessed wrong.
+func (c *chunks) scan(ctx context.Context, n int, part contracts.Part) (contracts.ScanResult, error) {
+	scan, err := c.store.Scan(ctx, c.job.plan.Job, n)
+	if err == nil && scan.Error == nil && !c.prefix.Accepts(part, scan) {
+		scan, err = c.store.Rescan(ctx, c.job.plan.Job, n)
+	}
+	if err != nil {
+		return scan, fmt.Errorf("scan of chunk %d: %w", n, err)
+	}
+	return scan, nil
 }
 
 // walkTo composes the prefix at the start of a chunk that follows others of its object: from the object's first chunk
@@ -50,16 +73,20 @@ func (c *chunks) walkTo(ctx context.Context, n int) error {
 			return err
 		}
 		if !planned.Follows {
-			c.next, c.prefix = at, chunk.StartPrefix()
+			c.next, c.prefix = at, chunk.PrefixAt(planned.Parts[0])
 			break
 		}
 	}
 	for ; c.next < n; c.next++ {
-		scan, err := c.store.Scan(ctx, c.job.plan.Job, c.next)
+		planned, err := c.plan.Chunk(ctx, c.next)
 		if err != nil {
-			return fmt.Errorf("scan of chunk %d: %w", c.next, err)
+			return err
 		}
-		if c.prefix = c.prefix.Then(scan.Outcomes); !c.prefix.Known() {
+		scan, err := c.scan(ctx, c.next, planned.Parts[0])
+		if err != nil {
+			return err
+		}
+		if c.prefix = c.prefix.Pass(planned.Parts[0], scan); !c.prefix.Known() {
 			return contracts.Errorf(contracts.KindInternal, "the scan of chunk %d does not know how it begins", c.next)
 		}
 	}

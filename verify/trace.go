@@ -169,6 +169,9 @@ func tracedJob(o opened, segment int64, chunk int, part contracts.Part) *TracedJ
 	}
 	if part.Compression != "" && part.Compression != "none" {
 		t.Start = (segment - part.Segment) * o.plan.SegmentSize
+		if part.Blocks != nil {
+			t.Start += part.Blocks.Start
+		}
 		t.End = t.Start + o.plan.SegmentSize
 	}
 	return t
@@ -186,7 +189,12 @@ func (c *chunks) locate(ctx context.Context, segment int64) (w contracts.ChunkWo
 	if err != nil {
 		return w, 0, err
 	}
-	if w, err = c.work(ctx, max(n, 0)); err != nil {
+	w, err = c.work(ctx, max(n, 0))
+	for err == nil && n > 0 && w.Parts[0].Blocks != nil && w.Parts[0].Segment > segment {
+		n-- // a block of a range before reaches into the ordinals of this one
+		w, err = c.work(ctx, n)
+	}
+	if err != nil {
 		return w, 0, err
 	}
 	for i, next := range w.Parts {

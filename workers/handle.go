@@ -69,7 +69,7 @@ func (w *Workers) attempt(
 		return contracts.Errorf(contracts.KindLimit, "chunk %d was delivered %d times and nobody came to an end with it: "+
 			"its workers died or were stopped; see their logs, and whether they have memory enough", work.Chunk, deliveries)
 	}
-	if work.Work == contracts.Scan {
+	if work.Work != contracts.Load {
 		return w.scan(ctx, work)
 	}
 	completion, err := l.load(ctx, work)
@@ -111,22 +111,26 @@ func (w *Workers) scan(ctx context.Context, work contracts.ChunkWork) error {
 	if err != nil {
 		return err
 	}
-	outcomes, err := chunk.ScanPart(ctx, w.Objects, work.Parts[0], c.Format())
+	result, err := chunk.Scan(ctx, w.Objects, work.Parts[0], c.Format())
 	if err != nil {
 		return err
 	}
-	return w.concludeScan(ctx, work, contracts.ScanResult{Outcomes: outcomes})
+	return w.concludeScan(ctx, work, result)
 }
 
 // concludeScan stores a chunk's transition function and tells of it.
 func (w *Workers) concludeScan(ctx context.Context, work contracts.ChunkWork, r contracts.ScanResult) error {
 	r.Job, r.Chunk = work.Job, work.Chunk
-	r, err := w.Store.PutScan(ctx, r)
+	put := w.Store.PutScan
+	if work.Work == contracts.Rescan {
+		put = w.Store.PutRescan
+	}
+	r, err := put(ctx, r)
 	if err != nil {
 		return fmt.Errorf("store the scan of chunk %d: %w", work.Chunk, err)
 	}
 	return w.Queue.PublishEvent(ctx, w.event(work, contracts.Event{
-		Kind: contracts.EventChunkScanned, Scan: r.Outcomes, Error: r.Error,
+		Kind: contracts.EventChunkScanned, Scan: r.Outcomes, Blocks: r.Blocks, Error: r.Error,
 	}))
 }
 
@@ -210,7 +214,7 @@ func (w *Workers) settle(ctx context.Context, m Message, held *lease, work contr
 func (w *Workers) bury(
 	ctx context.Context, work contracts.ChunkWork, deliveries int, info *contracts.ErrorInfo,
 ) error {
-	if work.Work == contracts.Scan {
+	if work.Work != contracts.Load {
 		return w.concludeScan(ctx, work, contracts.ScanResult{Error: info})
 	}
 	c := contracts.Completion{Job: work.Job, Chunk: work.Chunk, Error: info, Worker: w.cfg.Name, Attempts: deliveries}

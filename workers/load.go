@@ -156,10 +156,14 @@ type position struct {
 // segmentOf is the segment of a part to which a record belongs: by its offset alone, so that it is the same at every
 // try.
 func (l *loader) segmentOf(part contracts.Part, offset int64) int64 {
-	if part.Segments <= 1 {
+	switch {
+	case part.Blocks != nil:
+		return chunk.SegmentOf(offset, part.Blocks.Start, l.work.SegmentSize)
+	case part.Segments <= 1:
 		return 0
+	default:
+		return chunk.SegmentOf(offset, part.Start, l.work.SegmentSize)
 	}
-	return chunk.SegmentOf(offset, part.Start, l.work.SegmentSize)
 }
 
 // swollen is the error of a stream that goes on beyond the ordinals reserved for it.
