@@ -150,16 +150,3 @@ func TestRandomDocumentsSplitAnywhere(t *testing.T) {
 		})
 	}
 }
-
-func FuzzSplit(f *testing.F) {
-	for _, doc := range documents {
-		f.Add(doc, uint8(0), uint8(3))
-	}
-	names := []string{"default", "backslash", "comment", "one line", "two bytes", "eight bytes", "trim", "no quote"}
-	f.Fuzz(func(t *testing.T, doc string, which, segment uint8) {
-		if len(doc) < 3 || doc[:2] == "\xff\xfe" || doc[:2] == "\xfe\xff" || doc[:3] == "\xef\xbb\xbf" {
-			return // byte order marks are the head's business
-		}
-		compare(t, dialects[names[int(which)%len(names)]], doc, []int64{int64(segment) + 1}, 50)
-	})
-}
