@@ -44,6 +44,10 @@ mutants: setup ## plant the faults of internal/mutants one by one: a test must n
 .PHONY: nightly
 nightly: mutants ## what takes too long for every change
 
+.PHONY: model
+model: ## walk the protocol's states in larger worlds than test does; takes minutes and gigabytes
+	@go test -timeout 2h -v -run Protocol ./internal/model -large $(ARGS)
+
 .PHONY: bench
 bench: setup build ## all benchmarks, with those of bench-load
 	@$(WITH_SERVERS) -long env $(TEST) -timeout 2h -run '^$$' -bench . -benchmem $(ARGS) $(PKG)
