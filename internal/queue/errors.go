@@ -18,7 +18,10 @@ import (
 // ErrFull says that a stream takes no more messages for now: publish later.
 var ErrFull = errors.New("the stream is full")
 
-var errClosed = errors.New("the queue is closed")
+var (
+	errClosed      = errors.New("the queue is closed")
+	errReconnected = errors.New("the connection was lost before the answer came")
+)
 
 // Codes of the JetStream API that the client library does not name.
 const (

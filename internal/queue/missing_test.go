@@ -1,8 +1,10 @@
 package queue
 
 import (
+	"context"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/penstock-io/penstock/contracts"
 	"github.com/penstock-io/penstock/internal/embedded/nats"
@@ -66,5 +68,23 @@ func TestPullerGoesOnWithTheConsumerMadeAgain(t *testing.T) {
 	}
 	if err := <-came; err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestCallEndsAtReconnect(t *testing.T) {
+	t.Parallel()
+	q := opened(t)
+	asked, ended := make(chan struct{}), make(chan error)
+	go func() {
+		ended <- q.do(t.Context(), "ask", "x", time.Hour, func(ctx context.Context) error {
+			close(asked)
+			<-ctx.Done()
+			return ctx.Err()
+		})
+	}()
+	<-asked
+	q.onReconnect(q.nc)
+	if err := <-ended; contracts.KindOf(err) != contracts.KindUnavailable || !strings.Contains(err.Error(), "lost before") {
+		t.Errorf("found %v, expected an error of kind unavailable that says why", err)
 	}
 }

@@ -36,12 +36,15 @@ func (q *Queue) enter(ctx context.Context, names string) (opCtx context.Context,
 	}
 }
 
-// do runs one bounded call as an op; what describes it in its error.
+// do runs one bounded call as an op; what describes it in its error. It ends at the next reconnect, since no answer will
+// come any more.
 func (q *Queue) do(
 	ctx context.Context, what, names string, limit time.Duration, call func(context.Context) error,
 ) error {
 	ctx, leave := q.enter(ctx, names)
 	defer leave()
+	ctx, done := q.untilReconnect(ctx)
+	defer done()
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("no answer within %s: %w", limit, nats.ErrTimeout))
 	defer cancel()
 	return q.fault(ctx, what, call(ctx))

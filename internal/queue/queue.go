@@ -141,12 +141,12 @@ func (q *Queue) onDisconnect(_ *nats.Conn, err error) {
 }
 
 // untilReconnect derives a context that ends with ctx and at the next reconnect, when the server has forgotten what was
-// asked of it.
+// asked of it. Its cause says which.
 func (q *Queue) untilReconnect(ctx context.Context) (context.Context, context.CancelFunc) {
 	q.mu.Lock()
 	l := q.link
 	q.mu.Unlock()
-	ctx, cancel := context.WithCancel(ctx)
-	stop := context.AfterFunc(l.ctx, cancel)
-	return ctx, func() { stop(); cancel() }
+	ctx, cancel := context.WithCancelCause(ctx)
+	stop := context.AfterFunc(l.ctx, func() { cancel(errReconnected) })
+	return ctx, func() { stop(); cancel(nil) }
 }

@@ -15,7 +15,9 @@ import (
 func TestSweep(t *testing.T) {
 	t.Parallel()
 	dir, backup := t.TempDir(), t.TempDir()
-	work := func(n int) contracts.ChunkWork { return contracts.ChunkWork{V: 1, Job: "j", Chunk: n, Work: contracts.Load} }
+	work := func(n int) contracts.ChunkWork {
+		return contracts.ChunkWork{V: 1, Job: "j", Chunk: n, Work: contracts.Load}
+	}
 	before, err := nats.Start(t.Context(), nats.Config{Dir: dir})
 	must(t, err)
 	q := open(t, queue.Config{URL: before.URL()})
