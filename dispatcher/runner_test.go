@@ -485,6 +485,42 @@ func TestCancelWhileTheTargetIsAway(t *testing.T) {
 	}
 }
 
+// TestReportOfAJobThatCannotGoOn: what was loaded before is counted, though the job cannot be prepared any more.
+func TestReportOfAJobThatCannotGoOn(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name  string
+		fault contracts.Kind
+		state contracts.State
+	}{
+		{"its pipeline is gone", contracts.KindMissing, contracts.StateFailed},
+		{"it is cancelled while the target is away", contracts.KindUnavailable, contracts.StateCancelled},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			l := newLab(t, ndjsonSpec)
+			l.put("a", numberedJSON(100))
+			d, stop := l.run()
+			l.accept(d, "j1")
+			w, _ := l.queue.take(t.Context())
+			must(t, l.serve(t.Context(), w))
+			stop()
+			done, _, err := l.store.Completion(t.Context(), "j1", w.Chunk)
+			must(t, err)
+			l.pipelines.compile = func() error { return contracts.Errorf(c.fault, "no such luck") }
+			if c.state == contracts.StateCancelled {
+				must(t, l.store.SetControl(t.Context(), "j1", state.Cancel))
+			}
+			l.run()
+			r := l.report("j1")
+			if r.State != c.state || r.Chunks.Done != 1 || r.Chunks.Total < 2 || r.Records != done.Counts {
+				t.Errorf("found %s, %+v, %+v; expected %s, one chunk done, %+v", r.State, r.Chunks, r.Records, c.state,
+					done.Counts)
+			}
+		})
+	}
+}
+
 // TestPlanThatIsGone is an end, not an endless loop.
 func TestPlanThatIsGone(t *testing.T) {
 	t.Parallel()
