@@ -9,13 +9,14 @@ import (
 	"github.com/penstock-io/penstock/state"
 )
 
-// chunks makes a job's chunk messages again, in ascending order. Not safe for concurrent use.
+// chunks makes a job's chunk messages again, as the dispatcher made them of the plan and the stored scans; ascending
+// order spares it work. Not safe for concurrent use.
 type chunks struct {
 	store  *state.Store
 	job    opened
 	plan   *state.PlanReader
 	next   int          // the chunk that prefix is at the start of; -1 before the first walk
-	prefix chunk.Prefix // the automaton there, composed of the stored scans as the dispatcher did
+	prefix chunk.Prefix // what the chunks before it in its object say
 }
 
 func (p Parts) chunks(o opened) *chunks {
@@ -29,43 +30,21 @@ func (c *chunks) work(ctx context.Context, n int) (contracts.ChunkWork, error) {
 		return contracts.ChunkWork{}, err
 	}
 	parts := append([]contracts.Part(nil), planned.Parts...) // the page is read again
-	if planned.Scan || planned.Follows {
-		if parts[0], err = c.place(ctx, n, parts[0]); err != nil {
+	if planned.Follows || planned.Scan {
+		if err := c.walkTo(ctx, n); err != nil {
 			return contracts.ChunkWork{}, err
 		}
+		scan, err := c.scan(ctx, n, planned)
+		if err != nil {
+			return contracts.ChunkWork{}, err
+		}
+		parts[0] = c.prefix.With(scan).Place(parts[0], c.job.pipeline.Format(), c.job.plan.SegmentSize)
 	}
 	return c.job.plan.Work(c.job.job, contracts.Load, n, parts), nil
 }
 
-// place is a part of a split object as its load had it.
-func (c *chunks) place(ctx context.Context, n int, part contracts.Part) (contracts.Part, error) {
-	if err := c.walkTo(ctx, n); err != nil {
-		return part, err
-	}
-	var scan contracts.ScanResult
-	if chunk.InBlocks(part) {
-		var err error
-		if scan, err = c.scan(ctx, n, part); err != nil {
-			return part, err
-		}
-	}
-	return c.prefix.With(scan).Place(part, c.job.pipeline.Format(), c.job.plan.SegmentSize), nil
-}
-
-// scan is the scan of the chunk that prefix is at the start of: the second one if the first guessed wrong.
-func (c *chunks) scan(ctx context.Context, n int, part contracts.Part) (contracts.ScanResult, error) {
-	scan, err := c.store.Scan(ctx, c.job.plan.Job, n)
-	if err == nil && scan.Error == nil && !c.prefix.Accepts(part, scan) {
-		scan, err = c.store.Rescan(ctx, c.job.plan.Job, n)
-	}
-	if err != nil {
-		return scan, fmt.Errorf("scan of chunk %d: %w", n, err)
-	}
-	return scan, nil
-}
-
-// walkTo composes the prefix at the start of a chunk that follows others of its object: from the object's first chunk
-// on, or from where the last walk ended.
+// walkTo composes the prefix at the start of a chunk: from the object's first chunk on, or from where the last walk
+// ended.
 func (c *chunks) walkTo(ctx context.Context, n int) error {
 	for at := n; at != c.next; at-- {
 		planned, err := c.plan.Chunk(ctx, at)
@@ -82,7 +61,7 @@ func (c *chunks) walkTo(ctx context.Context, n int) error {
 		if err != nil {
 			return err
 		}
-		scan, err := c.scan(ctx, c.next, planned.Parts[0])
+		scan, err := c.scan(ctx, c.next, planned)
 		if err != nil {
 			return err
 		}
@@ -91,6 +70,21 @@ func (c *chunks) walkTo(ctx context.Context, n int) error {
 		}
 	}
 	return nil
+}
+
+// scan is what the scan of the chunk at the prefix said: the second one, where the first had guessed wrong.
+func (c *chunks) scan(ctx context.Context, n int, planned state.Planned) (scan contracts.ScanResult, err error) {
+	if !planned.Scan {
+		return scan, nil
+	}
+	scan, err = c.store.Scan(ctx, c.job.plan.Job, n)
+	if err == nil && scan.Error == nil && !c.prefix.Accepts(planned.Parts[0], scan) {
+		scan, err = c.store.Rescan(ctx, c.job.plan.Job, n)
+	}
+	if err != nil {
+		return scan, fmt.Errorf("scan of chunk %d: %w", n, err)
+	}
+	return scan, nil
 }
 
 // loaded is the n-th chunk's message with those parts that were read to their end, and the completion that says so: of

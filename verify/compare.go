@@ -56,6 +56,9 @@ func (p Parts) compare(ctx context.Context, id contracts.JobID, o Options) (*com
 	if err != nil {
 		return nil, err
 	}
+	if err := traceable(job.pipeline); err != nil {
+		return nil, err
+	}
 	if _, err := p.Store.Report(ctx, id); contracts.KindOf(err) == contracts.KindMissing {
 		return nil, contracts.Errorf(contracts.KindConfig, "job %s is not over: expected one that has ended", id)
 	} else if err != nil {
@@ -112,19 +115,15 @@ func (c *comparison) unreadable(e contracts.ErrorInfo) {
 // take compares merged rows with the table.
 func (c *comparison) take(ctx context.Context, m workers.Merged) error {
 	for from := 0; from < len(m.Rows); from += rowsAtOnce {
-		rows := m.Rows[from:min(len(m.Rows), from+rowsAtOnce)]
-		found, err := c.reader.Read(ctx, rows)
+		s := slice{c: c, m: m, from: from, rows: m.Rows[from:min(len(m.Rows), from+rowsAtOnce)]}
+		err := s.judge(ctx)
+		if err == nil && c.writer != nil {
+			err = s.mend(ctx)
+		}
+		if err == nil {
+			err = c.enter(ctx, &s)
+		}
 		if err != nil {
-			return err
-		}
-		var wrong []finding
-		for i := range rows {
-			wrong = c.row(wrong, m, from+i, found[i])
-		}
-		if wrong, err = c.mend(ctx, m, wrong); err != nil {
-			return err
-		}
-		if err := c.enter(ctx, m, wrong); err != nil {
 			return err
 		}
 	}
@@ -132,10 +131,24 @@ func (c *comparison) take(ctx context.Context, m workers.Merged) error {
 	return nil
 }
 
-// finding is a cell that is not as it should be.
+// slice is some of the merged rows, and how they were found last.
+type slice struct {
+	c      *comparison
+	m      workers.Merged
+	from   int // of the merged rows
+	rows   []cql.Row
+	cells  Cells // right and superseded
+	mended int64
+	wrong  []finding
+	tried  map[cell]bool // what a repair has written; false where the database refused it
+}
+
+// cell is a row's cell; column -1 is the row itself.
+type cell struct{ row, column int }
+
+// finding is what was found of a cell.
 type finding struct {
-	row     int // of the merged rows
-	column  int // -1: the row itself
+	cell
 	verdict Verdict
 	want    cql.Value
 	found   cql.Value
@@ -143,42 +156,66 @@ type finding struct {
 	there   bool // the row is
 }
 
-// row judges the cells that a row sets. A row without a value in a regular column is there by its key alone, which then
-// counts as a cell.
-func (c *comparison) row(wrong []finding, m workers.Merged, i int, found cql.CellRow) []finding {
-	there, bare := isThere(c.table, found), true
-	packed := m.Rows[i].Values
-	for column := range c.table.Columns {
-		var want cql.Value
-		want, packed = cql.NextValue(packed)
-		if c.table.Columns[column].Role <= cql.ClusteringKey || want.Unset {
-			continue
-		}
-		bare = bare && (want.Bytes == nil || c.table.Columns[column].Role == cql.Static)
-		f := c.cell(m.Rows[i], column, want, found)
-		f.row, f.there = i, there
-		wrong = c.count(wrong, f)
+// judge reads the rows and compares every cell that they set.
+func (s *slice) judge(ctx context.Context) error {
+	found, err := s.c.reader.Read(ctx, s.rows)
+	if err != nil {
+		return err
 	}
-	if !bare {
-		return wrong
+	s.cells, s.mended, s.wrong = Cells{}, 0, s.wrong[:0]
+	for i := range s.rows {
+		s.row(i, found[i])
 	}
-	f := finding{row: i, column: -1, verdict: Missing, there: there}
-	if there || c.expired() {
-		f.verdict = Right
-	}
-	return c.count(wrong, f)
+	return nil
 }
 
-func (c *comparison) cell(row cql.Row, column int, want cql.Value, found cql.CellRow) finding {
-	f := finding{column: column, want: want}
-	if found.Values != nil {
-		f.found, f.foundAt = found.Values[column], found.Times[column]
+// row judges the cells that a row sets. A row without a value in a regular column is there by its key alone, which then
+// counts as a cell.
+func (s *slice) row(i int, found cql.CellRow) {
+	there, bare := isThere(s.c.table, found), true
+	packed := s.rows[i].Values
+	for n, column := range s.c.table.Columns {
+		var want cql.Value
+		want, packed = cql.NextValue(packed)
+		if column.Role <= cql.ClusteringKey || want.Unset {
+			continue
+		}
+		bare = bare && (want.Bytes == nil || column.Role == cql.Static)
+		f := finding{cell: cell{i, n}, want: want, there: there}
+		if found.Values != nil {
+			f.found, f.foundAt = found.Values[n], found.Times[n]
+		}
+		f.verdict = judge(column, want, s.rows[i].Timestamp, f.found, f.foundAt)
+		s.count(f)
 	}
-	f.verdict = judge(c.table.Columns[column], want, row.Timestamp, f.found, f.foundAt)
-	if f.verdict == Missing && f.found.Bytes == nil && c.expired() {
+	if bare {
+		f := finding{cell: cell{i, -1}, verdict: Right, there: there}
+		if !there {
+			f.verdict = Missing
+		}
+		s.count(f)
+	}
+}
+
+// count takes a finding in. What ran out is where it should be; and where a value was just acknowledged and nothing is
+// found, it was deleted at a later time.
+func (s *slice) count(f finding) {
+	mended, tried := s.tried[f.cell]
+	gone := f.verdict == Missing && f.found.Bytes == nil && (f.column >= 0 || !f.there)
+	switch {
+	case gone && s.c.expired():
 		f.verdict = Right
+	case gone && mended:
+		f.verdict = Superseded
 	}
-	return f
+	if f.verdict == Missing || f.verdict == Differs {
+		s.wrong = append(s.wrong, f)
+		return
+	}
+	if tried && f.verdict == Right {
+		s.mended++
+	}
+	s.cells.add(f.verdict, 1)
 }
 
 // expired says that the job's cells have run out, or are about to.
@@ -189,14 +226,6 @@ func (c *comparison) expired() bool {
 // expirySlack is by how much the database's clock may be before ours.
 const expirySlack = 5 * time.Second
 
-func (c *comparison) count(wrong []finding, f finding) []finding {
-	if f.verdict == Missing || f.verdict == Differs {
-		return append(wrong, f)
-	}
-	c.out.Cells.add(f.verdict, 1)
-	return wrong
-}
-
 // isThere says that the row was found, not only its partition's static cells.
 func isThere(t cql.Table, found cql.CellRow) bool {
 	if found.Values == nil {
@@ -205,16 +234,19 @@ func isThere(t cql.Table, found cql.CellRow) bool {
 	return !slices.ContainsFunc(found.Values[:t.Count(cql.PartitionKey)+t.Count(cql.ClusteringKey)], cql.Value.Null)
 }
 
-// enter counts what is wrong for good; what a later deletion may explain is doubted first.
-func (c *comparison) enter(ctx context.Context, m workers.Merged, wrong []finding) error {
-	for _, f := range wrong {
+// enter adds what was found to the result; what a later deletion may explain is doubted first.
+func (c *comparison) enter(ctx context.Context, s *slice) error {
+	c.out.Cells.add(Right, s.cells.Right)
+	c.out.Cells.add(Superseded, s.cells.Superseded)
+	c.out.Mended += s.mended
+	for _, f := range s.wrong {
 		if c.writer == nil && c.doubtful(f) {
-			c.doubt(m, f)
+			c.doubt(s, f)
 			continue
 		}
 		c.out.Cells.add(f.verdict, 1)
 		if len(c.out.Differences) < MaxShown {
-			c.out.Differences = append(c.out.Differences, c.difference(m, f))
+			c.out.Differences = append(c.out.Differences, s.difference(f))
 		}
 	}
 	if c.doubted < maxDoubts {
@@ -224,16 +256,16 @@ func (c *comparison) enter(ctx context.Context, m workers.Merged, wrong []findin
 }
 
 // difference puts a finding into words.
-func (c *comparison) difference(m workers.Merged, f finding) Difference {
-	row := m.Rows[f.row]
-	origin := m.Origin(f.row, f.column)
+func (s *slice) difference(f finding) Difference {
+	origin := s.m.Origin(s.from+f.row, f.column)
 	d := Difference{
-		Key: keyText(c.table, row.KeyBytes()), Verdict: f.verdict, Object: origin.Object.Address(), Offset: origin.Offset,
+		Key:     keyText(s.c.table, s.rows[f.row].KeyBytes()),
+		Verdict: f.verdict, Object: origin.Object.Address(), Offset: origin.Offset,
 	}
 	if f.column < 0 {
 		return d
 	}
-	column := c.table.Columns[f.column]
+	column := s.c.table.Columns[f.column]
 	d.Column, d.Expected, d.Found = column.Name, text(column.Type, f.want.Bytes), text(column.Type, f.found.Bytes)
 	if f.foundAt != 0 {
 		d.Time = &f.foundAt

@@ -42,10 +42,10 @@ func (c *comparison) doubtful(f finding) bool {
 		(f.there || c.table.Columns[f.column].Role == cql.Static)
 }
 
-func (c *comparison) doubt(m workers.Merged, f finding) {
-	row := m.Rows[f.row]
+func (c *comparison) doubt(s *slice, f finding) {
+	row := s.rows[f.row]
 	key := cellKey(c.table.Columns[f.column], row)
-	c.doubts[key] = append(c.doubts[key], doubt{row.Timestamp, c.at, c.difference(m, f)})
+	c.doubts[key] = append(c.doubts[key], doubt{row.Timestamp, c.at, s.difference(f)})
 	c.doubted++
 }
 
@@ -102,7 +102,7 @@ var errSettled = errors.New("no doubt is left")
 // shadow goes through the chunks of a job from the first one on, for what they delete. Sources that cannot be read any
 // more explain nothing.
 func (c *comparison) shadow(ctx context.Context, o opened, first int) error {
-	if !mayDelete(o.pipeline) {
+	if !mayDelete(o.pipeline) || traceable(o.pipeline) != nil {
 		return nil
 	}
 	chunks, replays := c.Parts.chunks(o), workers.NewReplay(c.Objects, c.Pipelines)

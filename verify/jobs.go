@@ -57,7 +57,7 @@ func (p Parts) claims(
 		return nil
 	}
 	job, err := p.open(ctx, id)
-	if err != nil || job.pipeline.Table().FullName() != table {
+	if err != nil || job.pipeline.Table().FullName() != table || traceable(job.pipeline) != nil {
 		return err
 	}
 	for _, at := range times {

@@ -8,6 +8,7 @@ package verify
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/penstock-io/penstock/chunk"
@@ -137,4 +138,10 @@ func (p Parts) open(ctx context.Context, id contracts.JobID) (o opened, err erro
 }
 
 // traceable refuses pipelines whose cells cannot be told by their write times.
-func traceable(*pipeline.Compiled) error { return nil }
+func traceable(c *pipeline.Compiled) error {
+	if !slices.Contains(c.Spec().AllowUnsafe, "event_time_ties") {
+		return nil
+	}
+	return contracts.Errorf(contracts.KindConfig, "pipeline %s writes its rows at event times (write.timestamp): their "+
+		"write times name no job and no segment, so its cells can be neither verified nor traced", c.Spec().Name)
+}

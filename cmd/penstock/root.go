@@ -185,7 +185,7 @@ func (a *app) printJSON(v any) error {
 func (a *app) commands() []*cobra.Command {
 	return []*cobra.Command{
 		a.demo(), a.up(), a.load(), a.applyCommand(), a.submit(), a.lint(), a.plan(), a.jobs(), a.status(),
-		a.report(), a.rejects(), a.dead(), a.pause(), a.resume(), a.cancel(), a.retry(),
+		a.report(), a.rejects(), a.dead(), a.pause(), a.resume(), a.cancel(), a.retry(), a.verify(), a.trace(),
 		a.dispatcher(), a.worker(), a.doctor(), a.schema(), a.configCommand(), a.version(),
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/penstock-io/penstock/cql"
 	"github.com/penstock-io/penstock/internal/table/cassandra"
 	"github.com/penstock-io/penstock/internal/table/sqlite"
+	"github.com/penstock-io/penstock/verify"
 	"github.com/penstock-io/penstock/workers"
 )
 
@@ -25,6 +26,7 @@ type target interface {
 	// GCGrace is how long a deleted row is remembered as deleted: a write from before that brings it back.
 	GCGrace(ctx context.Context, keyspace, table string) (time.Duration, error)
 	writer(ctx context.Context, t cql.Table, o cql.WriteOptions) (workers.Writer, error)
+	reader(ctx context.Context, t cql.Table, o cql.WriteOptions) (verify.Reader, error)
 }
 
 type cassandraTarget struct{ *cassandra.DB }
@@ -33,10 +35,18 @@ func (t cassandraTarget) writer(ctx context.Context, table cql.Table, o cql.Writ
 	return t.Writer(ctx, table, o)
 }
 
+func (t cassandraTarget) reader(ctx context.Context, table cql.Table, o cql.WriteOptions) (verify.Reader, error) {
+	return t.Reader(ctx, table, o)
+}
+
 type sqliteTarget struct{ *sqlite.DB }
 
 func (t sqliteTarget) writer(ctx context.Context, table cql.Table, o cql.WriteOptions) (workers.Writer, error) {
 	return t.Writer(ctx, table, o)
+}
+
+func (t sqliteTarget) reader(ctx context.Context, table cql.Table, o cql.WriteOptions) (verify.Reader, error) {
+	return t.Reader(ctx, table, o)
 }
 
 func openTarget(ctx context.Context, v values, log *slog.Logger) (target, error) {
