@@ -37,12 +37,20 @@ func Unmarshal(data []byte, v any) error {
 		return Errorf(KindInput, "decode %T: %w", v, err)
 	}
 	if head.V > Version {
-		return Errorf(KindConfig, "decode %T: version %d is newer than %d: upgrade this process", v, head.V, Version)
+		return Errorf(KindConfig, "decode %T: version %d is %w than %d: upgrade this process", v, head.V, ErrNewer, Version)
 	}
 	if err := decode(data, v); err != nil {
 		return Errorf(KindInput, "decode %T: %w", v, err)
 	}
 	return nil
+}
+
+// CheckReader refuses what is to be read in a way that this code does not know, with an error that is ErrNewer.
+func CheckReader(what string, reader int) error {
+	if reader <= Reader {
+		return nil
+	}
+	return Errorf(KindConfig, "%s: its reader %d is %w than %d: upgrade this process", what, reader, ErrNewer, Reader)
 }
 
 func decode(data []byte, v any) error {

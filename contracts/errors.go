@@ -57,6 +57,10 @@ func At(k Kind, object string, offset int64, format string, args ...any) error {
 	return &Error{Kind: k, Object: object, Offset: offset, Err: fmt.Errorf(format, args...)}
 }
 
+// ErrNewer is in the chain of every error about something that a newer version of Penstock wrote. It is left to those
+// who can read it.
+var ErrNewer = errors.New("newer")
+
 // KindOf finds the kind in err's chain. A context that ended is KindInterrupted unless something nearer says otherwise.
 func KindOf(err error) Kind {
 	var e *Error

@@ -5,6 +5,13 @@ import "time"
 // Version is the version of every message and document that this code writes, and the newest that it reads.
 const Version = 1
 
+// Reader is the newest way to read chunks that this code knows. A plan pins the one that it was made for, and so do its
+// chunk messages, so that every part of a job is read alike while workers are upgraded:
+//
+//	1  ranges of plain objects, and compressed objects as a whole
+//	2  ranges of compressed objects, too
+const Reader = 2
+
 // Job is one request to load objects through one pipeline revision.
 type Job struct {
 	V         int      `json:"v"`                    // 0 is read as 1

@@ -3,52 +3,44 @@ package dispatcher
 import (
 	"context"
 	"iter"
-	"sync"
+	"sync/atomic"
 
 	"github.com/penstock-io/penstock/contracts"
 	"github.com/penstock-io/penstock/state"
 )
 
-// fuse is the life of a process that is killed at its k-th call to the outside. From then on no call of it has any
-// effect, and each fails as if the process were leaving.
+// fuse is the life of a process that is killed just before its k-th call to the outside. From then on no call of it has
+// any effect, and each fails as if the process were leaving.
 type fuse struct {
-	mu    sync.Mutex
-	left  int
-	after bool // the last call takes effect, and nobody hears of it
-	gone  bool
+	left atomic.Int64 // calls, the one included before which it is killed
+	told func()       // that it was killed; nil: nobody asks
 }
 
-// burn counts a call: do says whether it takes effect, err what the caller hears if it does not hear of the call.
-func (f *fuse) burn() (do bool, err error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.gone {
-		return false, errKilled
-	}
-	if f.left--; f.left > 0 {
-		return true, nil
-	}
-	f.gone = true
-	return f.after, errKilled
-}
-
-func (f *fuse) blown() bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.gone
+func newFuse(k int) *fuse {
+	f := &fuse{}
+	f.left.Store(int64(k))
+	return f
 }
 
 var errKilled = contracts.Errorf(contracts.KindInterrupted, "the process was killed")
 
+// burn counts a call; false where there is nobody left to make it.
+func (f *fuse) burn() bool {
+	left := f.left.Add(-1)
+	if left == 0 && f.told != nil {
+		f.told()
+	}
+	return left > 0
+}
+
+func (f *fuse) blown() bool { return f.left.Load() <= 0 }
+
 // call makes a call if the process is still there to make it.
 func (f *fuse) call(fn func() error) error {
-	do, killed := f.burn()
-	if do {
-		if err := fn(); killed == nil {
-			return err
-		}
+	if !f.burn() {
+		return errKilled
 	}
-	return killed
+	return fn()
 }
 
 // fusedDocs are documents behind a fuse.
@@ -81,7 +73,7 @@ func (d fusedDocs) Delete(ctx context.Context, key string) error {
 
 func (d fusedDocs) List(ctx context.Context, prefix, after string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
-		if do, err := d.fuse.burn(); !do || err != nil {
+		if !d.fuse.burn() {
 			yield("", errKilled)
 			return
 		}

@@ -211,7 +211,7 @@ func (d *Dispatcher) plan(ctx context.Context, job contracts.AcceptedJob, c *pip
 		size = d.cfg.ChunkSize
 	}
 	w := d.store.NewPlan(job.ID)
-	sealed := state.Plan{SegmentSize: size, MaxRecord: d.cfg.MaxRecord}
+	sealed := state.Plan{SegmentSize: size, MaxRecord: d.cfg.MaxRecord, Reader: contracts.Reader}
 	out, err := d.planInto(ctx, w, job, c, size)
 	if err != nil {
 		if contracts.KindOf(err).Transient() {

@@ -37,7 +37,8 @@ func TestReplay(t *testing.T) {
 	mended.Store(true)
 	last := dead[len(dead)-1]
 	second := l.replay(d, "j1", 1, last)
-	if second.State != contracts.StateFailed || second.Chunks.Dead != len(dead)-1 || second.Records.Read <= first.Records.Read {
+	if second.State != contracts.StateFailed || second.Chunks.Dead != len(dead)-1 ||
+		second.Records.Read <= first.Records.Read {
 		t.Errorf("found %s, %+v, %+v", second.State, second.Chunks, second.Records)
 	}
 	expectReport(t, l.replay(d, "j1", len(dead)-1), contracts.StateDone, 120, totals(2, 2, 0, 0))
@@ -89,7 +90,8 @@ func (l *lab) deadChunks(id contracts.JobID) (dead []int) {
 	return dead
 }
 
-// sameWork wants all messages of one piece of work to be the same: what a chunk does to the table hangs on nothing else.
+// sameWork wants all messages of one piece of work to be the same: what a chunk does to the table hangs on nothing
+// else.
 func (l *lab) sameWork() {
 	l.t.Helper()
 	l.queue.mu.Lock()
@@ -132,7 +134,7 @@ func breaksOff(t *testing.T, k int) bool {
 		t.Fatalf("found %+v", r)
 	}
 	mended.Store(true)
-	_, err := Reopen(t.Context(), state.New(fusedDocs{l.docs, &fuse{left: k}}), "j1", nil, time.Now())
+	_, err := Reopen(t.Context(), state.New(fusedDocs{l.docs, newFuse(k)}), "j1", nil, time.Now())
 	if _, rerr := l.store.Report(t.Context(), "j1"); rerr == nil {
 		_, rerr = Reopen(t.Context(), l.store, "j1", nil, time.Now())
 		must(t, rerr)

@@ -24,6 +24,7 @@ type Plan struct {
 	Base        int64                 `json:"base"`    // microseconds
 	SegmentSize int64                 `json:"segment_size"`
 	MaxRecord   int64                 `json:"max_record"`
+	Reader      int                   `json:"reader,omitempty"` // how its chunks are read; 0 is read as 1
 	Totals      contracts.PlanTotals  `json:"totals"`
 	Failures    []contracts.ErrorInfo `json:"failures,omitempty"` // of the first MaxFailures objects that were not planned
 	Error       *contracts.ErrorInfo  `json:"error,omitempty"`    // the job as a whole could not be planned
@@ -34,6 +35,7 @@ func (p Plan) Work(job contracts.AcceptedJob, w contracts.Work, n int, parts []c
 	return contracts.ChunkWork{
 		V: contracts.Version, Job: p.Job, Chunk: n, Work: w, Pipeline: job.Pipeline, Revision: job.Revision,
 		Base: p.Base, BaseTime: job.Accepted, SegmentSize: p.SegmentSize, MaxRecord: p.MaxRecord, Parts: parts,
+		Reader: p.Reader,
 	}
 }
 

@@ -9,8 +9,8 @@ import (
 	"github.com/penstock-io/penstock/contracts"
 )
 
-// Reopening takes an ended job's dead chunks up again. Their outcomes go to the job's history first and its report last,
-// so that a crash in between leaves a job that has ended and can be reopened again.
+// Reopening takes an ended job's dead chunks up again. Their outcomes go to the job's history first and its report
+// last, so that a crash in between leaves a job that has ended and can be reopened again.
 type Reopening struct {
 	store *Store
 	job   contracts.JobID

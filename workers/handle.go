@@ -2,6 +2,7 @@ package workers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"time"
@@ -24,15 +25,26 @@ func (w *Workers) handle(ctx context.Context, m Message, l *loader) {
 	held := w.hold(ctx, m)
 	defer held.release()
 	var work contracts.ChunkWork
-	if err := contracts.Unmarshal(m.Data(), &work); err != nil {
+	err := contracts.Unmarshal(m.Data(), &work)
+	if err == nil {
+		err = contracts.CheckReader("chunk message", work.Reader)
+	}
+	if err != nil {
 		w.refuse(ctx, m, held, err)
 		return
 	}
 	log := w.cfg.Log.With("job", work.Job, "chunk", work.Chunk, "work", work.Work, "attempt", m.Deliveries())
 	log.Debug("chunk taken")
-	again := m.Deliveries() > 1
+	again, counted := m.Deliveries() > 1, m.Deliveries() <= maxDeliveries
 	for delay := 500 * time.Millisecond; ; delay = min(2*delay, 15*time.Second) {
-		err := w.attempt(ctx, work, l, again, m.Deliveries())
+		var err error
+		if !counted {
+			err = w.countDelivery(ctx, work, m.Deliveries())
+			counted = err == nil
+		}
+		if err == nil {
+			err = w.attempt(ctx, work, l, again, m.Deliveries())
+		}
 		again = true
 		if contracts.KindOf(err) == contracts.KindUnavailable && ctx.Err() == nil {
 			log.Warn("server away: trying again", "in", delay, "err", err)
@@ -65,10 +77,6 @@ func (w *Workers) attempt(
 			return err
 		}
 	}
-	if deliveries > maxDeliveries {
-		return contracts.Errorf(contracts.KindLimit, "chunk %d was delivered %d times and nobody came to an end with it: "+
-			"its workers died or were stopped; see their logs, and whether they have memory enough", work.Chunk, deliveries)
-	}
 	if work.Work != contracts.Load {
 		return w.scan(ctx, work)
 	}
@@ -81,8 +89,20 @@ func (w *Workers) attempt(
 }
 
 // maxDeliveries is a backstop: a chunk that kills its worker's process leaves no failure to count. Hand-backs count
-// here too, so it is far above what they come to.
+// here too, so it is far above what they come to in a day's work, and no chunk is given up for them alone.
 const maxDeliveries = 100
+
+// countDelivery counts a delivery past the backstop as a failure beforehand: if this worker comes to no end either,
+// that is what is left of it. After Config.Attempts of them the chunk is given up.
+func (w *Workers) countDelivery(ctx context.Context, work contracts.ChunkWork, deliveries int) error {
+	why := contracts.Errorf(contracts.KindLimit, "chunk %d was delivered %d times and nobody came to an end with it: "+
+		"its workers died or were stopped; see their logs, and whether they have memory enough", work.Chunk, deliveries)
+	n, err := w.Store.AddFailure(ctx, work.Job, work.Chunk, *contracts.Info(why))
+	if err == nil && n > w.cfg.Attempts {
+		return why
+	}
+	return err
+}
 
 // isOver spares work on a chunk that is tried again: the chunk has an outcome, or its job has ended. News is told
 // again, since whoever stored the outcome may have died before he could.
@@ -231,7 +251,7 @@ func handBack(m Message, held *lease, delay time.Duration) error {
 // refuse deals with a message that cannot be read: a newer version is left to newer workers, anything else is buried.
 func (w *Workers) refuse(ctx context.Context, m Message, held *lease, err error) {
 	w.cfg.Log.Error("message refused", "subject", m.Subject(), "err", err)
-	if contracts.KindOf(err) == contracts.KindConfig {
+	if errors.Is(err, contracts.ErrNewer) {
 		err = handBack(m, held, 5*time.Second)
 	} else if err = w.Queue.PublishDead(ctx, w.cfg.Subjects.Dead("unreadable", 0), m.Data(), err.Error()); err == nil &&
 		held.held() {

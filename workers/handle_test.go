@@ -3,6 +3,7 @@ package workers
 import (
 	"context"
 	"errors"
+	"runtime"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -237,18 +238,74 @@ func TestFirstCompletionIsAnnounced(t *testing.T) {
 	}
 }
 
-// TestDeliveredTooOften: a chunk that kills whoever works on it ends as a dead letter.
-func TestDeliveredTooOften(t *testing.T) {
+// TestChunkThatKillsItsWorkers ends as a dead letter, after as many workers past the backstop as there are attempts.
+// The death of a process is that of its goroutine here.
+func TestChunkThatKillsItsWorkers(t *testing.T) {
+	t.Parallel()
+	r, w := oneRow(t, write(func(context.Context, []cql.Row) ([]cql.Refusal, error) {
+		runtime.Goexit()
+		return nil, nil
+	}))
+	r.withState(t)
+	w.Chunk = 3
+	for n := range r.cfg.Attempts {
+		m := newMessage(t, w, maxDeliveries+1+n)
+		died := make(chan struct{})
+		go func() {
+			defer close(died)
+			r.handleOne(t, m)
+		}()
+		<-died
+		m.expect(t)
+	}
+	m := newMessage(t, w, maxDeliveries+1+r.cfg.Attempts)
+	r.handleOne(t, m)
+	m.expect(t, "ack")
+	c, done, err := r.Store.Completion(t.Context(), "j1", 3)
+	must(t, err)
+	if done || c.Attempts != maxDeliveries+1+r.cfg.Attempts || c.Error.Kind != contracts.KindLimit ||
+		!strings.Contains(c.Error.Message, "chunk 3 was delivered 103 times") {
+		t.Errorf("found %+v, done %t", c, done)
+	}
+	failures, err := r.Store.Failures(t.Context(), "j1", 3)
+	if err != nil || len(failures) != 1+r.cfg.Attempts {
+		t.Errorf("found %+v, %v", failures, err)
+	}
+	if len(r.news.dead) != 1 || !strings.HasPrefix(r.news.dead[0], "penstock.dead.j1.3: chunk 3 was delivered") {
+		t.Errorf("dead letters %q", r.news.dead)
+	}
+}
+
+// TestHandedBackOften: workers that cannot read a message hand it back while others are upgraded, and however often
+// they did, who can read it loads it.
+func TestHandedBackOften(t *testing.T) {
 	t.Parallel()
 	r, w := oneRow(t, write(accepting))
 	r.withState(t)
-	m := newMessage(t, w, maxDeliveries+1)
+	m := newMessage(t, w, 10*maxDeliveries)
 	r.handleOne(t, m)
 	m.expect(t, "ack")
-	c, done, err := r.Store.Completion(t.Context(), w.Job, w.Chunk)
-	must(t, err)
-	if done || c.Error == nil || c.Error.Kind != contracts.KindLimit || !strings.Contains(c.Error.Message, "101 times") {
-		t.Errorf("found %+v, expected a dead chunk that says how often it came", c)
+	if _, done, err := r.Store.Completion(t.Context(), "j1", 0); err != nil || !done {
+		t.Errorf("done %t, %v", done, err)
+	}
+}
+
+// TestNewerReader: a message that is to be read in a way that this worker does not know is left to others; one of an
+// older way, or of none, is read.
+func TestNewerReader(t *testing.T) {
+	t.Parallel()
+	for reader, settled := range map[int]string{
+		0: "ack", 1: "ack", contracts.Reader: "ack", contracts.Reader + 1: "nak 5s",
+	} {
+		r, w := oneRow(t, write(accepting))
+		r.withState(t)
+		w.Reader = reader
+		m := newMessage(t, w, 2*maxDeliveries)
+		r.handleOne(t, m)
+		m.expect(t, settled)
+		if len(r.news.dead) != 0 {
+			t.Errorf("reader %d: dead letters %q", reader, r.news.dead)
+		}
 	}
 }
 

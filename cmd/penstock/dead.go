@@ -138,7 +138,7 @@ func (a *app) replayMessage(ctx context.Context, p *plant, id string) error {
 	if err := p.queue.PublishJob(ctx, contracts.LastToken(r.Subject), r.Data); err != nil {
 		return err
 	}
-	fmt.Fprintf(a.Err, "message %s is published again: `penstock jobs` shows its job, or `penstock dead list` why not\n", id)
+	fmt.Fprintf(a.Err, "message %s is published again: `penstock jobs` shows its job, or `dead list` why not\n", id)
 	return p.store.DiscardRefused(ctx, id)
 }
 

@@ -97,8 +97,9 @@ func replayDead(l *lab, queue *testenv.NATSServer) {
 	if r := l.run("dead", "replay", "j1"); r.code != 0 || !strings.Contains(r.errOut, "has no dead chunk") {
 		l.t.Errorf("exit %d, %q", r.code, r.errOut)
 	}
-	if r := l.run("dead", "replay", "j1", "0"); r.code != 1 || !strings.Contains(r.errOut, "chunk 0 of job j1 is not dead") {
-		l.t.Errorf("exit %d, %q", r.code, r.errOut)
+	r0 := l.run("dead", "replay", "j1", "0")
+	if r0.code != 1 || !strings.Contains(r0.errOut, "chunk 0 of job j1 is not dead") {
+		l.t.Errorf("exit %d, %q", r0.code, r0.errOut)
 	}
 	if l.cql == nil {
 		return
