@@ -87,16 +87,32 @@ func (r *runner) attempt(ctx context.Context) (err error) {
 // giveUp ends a job that cannot go on: one that a user does not want to wait for, and one that will never be able to.
 // Credentials may be renewed, so a denial is waited out.
 func (r *runner) giveUp(ctx context.Context, err error) error {
+	verdict, kind := contracts.StateFailed, contracts.KindOf(err)
 	if control, cerr := r.d.store.Control(ctx, r.id); cerr == nil && control == state.Cancel {
-		return r.end(ctx, contracts.StateCancelled, err)
-	}
-	switch kind := contracts.KindOf(err); {
-	case kind.Transient(), kind == contracts.KindDenied, kind == contracts.KindChanged,
-		errors.Is(err, contracts.ErrNewer): // a dispatcher that can read it comes with the rest of the upgrade
+		verdict = contracts.StateCancelled
+	} else if kind.Transient() || kind == contracts.KindDenied || kind == contracts.KindChanged ||
+		errors.Is(err, contracts.ErrNewer) { // a dispatcher that can read it comes with the rest of the upgrade
 		return err
-	default:
-		return r.end(ctx, contracts.StateFailed, err)
 	}
+	if rerr := r.recollect(ctx); contracts.KindOf(rerr).Transient() {
+		return rerr
+	}
+	return r.end(ctx, verdict, err)
+}
+
+// recollect learns what is stored of a job that could not be prepared this time, but was before: its report counts what
+// is in the table.
+func (r *runner) recollect(ctx context.Context) error {
+	if r.progress != nil {
+		return nil
+	}
+	plan, err := r.d.store.Plan(ctx, r.id)
+	if err != nil {
+		return err // not planned, as a rule: nothing was loaded
+	}
+	r.plan = plan
+	r.progress, err = status.CatchUp(ctx, r.d.store, r.id, plan.Totals.Chunks)
+	return err
 }
 
 // prepare gets everything that drive needs: pipeline, sealed plan, what is done already.
