@@ -125,6 +125,7 @@ func (l *lab) loadMixed(keyspace, nulls string, ttl int) contracts.Report {
 	l.putText("in/b.csv.gz", string(compressed(l.t, "b.csv.gz", []byte(mixedRows(600, 900)))))
 	l.putText("in/c.csv", mixedRows(900, 905))
 	l.putText("in/d.csv", mixedRows(905, 910))
+	l.putText("in/e.csv.bgz", string(compressed(l.t, "e.csv.bgz", []byte(mixedRows(910, 2000)))))
 	pipeline := l.file("mixed.yaml", fmt.Sprintf(mixedPipeline, keyspace, nulls, ttl))
 	return l.report(l.run("load", "--output", "json", "--chunk-size", "4KiB", pipeline, "s3://"+l.bucket+"/in/"), 3)
 }
