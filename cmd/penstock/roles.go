@@ -75,8 +75,23 @@ func (p *plant) dispatcherConfig() (cfg dispatcher.Config, err error) {
 	cfg.MaxRecord, errs[1] = v.size("max_record", 1, dispatcher.MaxChunkSize)
 	cfg.Window, errs[2] = v.integer("window", 2)
 	cfg.Reconcile, errs[3] = v.duration("reconcile")
+	if p.solo() && !v.given("window") {
+		cfg.Window = soloWindow(v)
+	}
 	return cfg, errors.Join(errs[:]...)
 }
+
+// soloWindow keeps the workers of one process busy and no more: the chunks of a job wait behind those that are queued
+// of others, and there is no autoscaler here to show a backlog to.
+func soloWindow(v values) int {
+	workers, err := v.integer("workers", 0)
+	if err != nil {
+		return leastWindow // whoever starts the workers says what is wrong
+	}
+	return max(leastWindow, 4*workers)
+}
+
+const leastWindow = 8
 
 // runWorkers works until ctx ends, with so many chunks in flight.
 func (p *plant) runWorkers(ctx context.Context, concurrency int) error {
