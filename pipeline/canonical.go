@@ -55,6 +55,7 @@ func (s *Spec) document() document {
 	write := document{}
 	put(write, "consistency", s.Write.Consistency, defaultConsistency)
 	put(write, "ttl", s.Write.TTL, 0)
+	put(write, "timestamp", s.Write.Timestamp, "")
 	d.sub("write", write)
 	if t := s.On; t != nil {
 		on := document{"bucket": t.Bucket}

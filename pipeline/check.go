@@ -31,8 +31,9 @@ func (c *checker) check() {
 		c.add("write.ttl", "0 keeps rows for ever", "write.ttl is %d: expected 0 to %d seconds (20 years)", ttl, maxTTL)
 	}
 	for i, hazard := range s.AllowUnsafe {
-		c.oneOf(join("allow_unsafe", strconv.Itoa(i)), "hazard", hazard, UnfrozenList)
+		c.oneOf(join("allow_unsafe", strconv.Itoa(i)), "hazard", hazard, hazards...)
 	}
+	c.eventTime()
 	c.source()
 	c.table()
 	c.columns()
@@ -48,6 +49,21 @@ var consistencies = []string{"ONE", "TWO", "THREE", "QUORUM", "ALL", "LOCAL_QUOR
 func (c *checker) oneOf(path, noun, got string, allowed ...string) {
 	if !slices.Contains(allowed, got) {
 		c.add(path, didYouMean(got, allowed), "unknown %s %q", noun, got)
+	}
+}
+
+// eventTime looks at write.timestamp. Compile looks at the column's type.
+func (c *checker) eventTime() {
+	s := c.spec
+	name := s.Write.Timestamp
+	switch {
+	case !s.has("write.timestamp"):
+	case s.column(name) < 0:
+		c.add("write.timestamp", didYouMean(name, s.columnNames()), "write.timestamp %q is not in columns", name)
+	case !slices.Contains(s.AllowUnsafe, EventTimeTies):
+		c.add("write.timestamp", "if no two records of a key share an event time, or it does not matter, set "+
+			"allow_unsafe: [event_time_ties]", "write.timestamp: two records of one key with the same event time may meet in "+
+			"one torn row, since the greater value wins in each column, not the later record")
 	}
 }
 

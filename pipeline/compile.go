@@ -20,6 +20,7 @@ type Compiled struct {
 	required int      // inputs that a header must name, the first ones
 	where    *program // nil keeps every record
 	keys     int      // key columns
+	time     int      // the column whose value is the write time; -1 for none
 }
 
 // origin says where a column's value comes from.
@@ -66,6 +67,9 @@ func (c *Compiled) Format() contracts.Format { return c.spec.Source }
 func (c *Compiled) WriteOptions() cql.WriteOptions {
 	return cql.WriteOptions{Consistency: c.spec.Write.Consistency, TTL: c.spec.Write.TTL}
 }
+
+// EventTime says that rows carry a write time of their own, from write.timestamp.
+func (c *Compiled) EventTime() bool { return c.time >= 0 }
 
 // Limit is how many rejects pass: a count where percent is negative, else a percentage of the records read. Without a
 // limit ok is false.
@@ -135,6 +139,7 @@ func (c *compiler) compile() *Compiled {
 	s := c.spec
 	out := &Compiled{
 		spec: s, table: cql.Table{Keyspace: s.Table.Keyspace, Name: s.Table.Name}, types: map[string]cql.Type{},
+		time: -1,
 	}
 	for _, t := range s.Table.Types {
 		out.types[t.Name] = c.types[t.Name]
@@ -159,6 +164,12 @@ func (c *compiler) addColumn(out *Compiled, spec *ColumnSpec, path string) {
 	if col.key = role <= cql.ClusteringKey; col.key {
 		out.keys++
 		out.required = len(c.names)
+	}
+	if c.spec.Write.Timestamp == spec.Name && spec.Name != "" {
+		out.time = len(out.columns)
+		if t.Kind != cql.Timestamp && t.Kind != cql.Invalid {
+			c.add("write.timestamp", "", "write.timestamp: column %q is of type %s, expected timestamp", spec.Name, t)
+		}
 	}
 	col.alone = role == cql.PartitionKey && len(c.spec.Table.PartitionKey) == 1
 	col.decimal = role == cql.ClusteringKey && t.Kind == cql.Decimal

@@ -142,7 +142,9 @@ func (d *decoder) columns(s *Spec, path string, n ast.Node) {
 
 func (d *decoder) write(w *WriteSpec, path string, n ast.Node) {
 	ttl := int(w.TTL)
-	d.mapping(path, n, fields{"consistency": d.text(&w.Consistency), "ttl": d.integer(&ttl)})
+	d.mapping(path, n, fields{
+		"consistency": d.text(&w.Consistency), "ttl": d.integer(&ttl), "timestamp": d.text(&w.Timestamp),
+	})
 	w.TTL = int64(ttl)
 }
 

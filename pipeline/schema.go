@@ -65,6 +65,8 @@ func specSchema() document {
 			"consistency": enum(consistencies...).or(defaultConsistency).
 				describe("The consistency level at which a row counts as written."),
 			"ttl": whole(0).or(0).describe("Seconds from the job's start that a row lives; 0 is for ever."),
+			"timestamp": text().describe("The column of type timestamp whose value is the write time: the latest event " +
+				"time wins. Needs allow_unsafe: [event_time_ties]."),
 		}),
 		"on": object(document{
 			"bucket":   text().describe("New objects of this bucket become jobs."),
@@ -72,7 +74,7 @@ func specSchema() document {
 			"suffix":   text().or("").describe("Only keys that end so."),
 			"schedule": text().describe("Five cron fields, UTC: what is new is loaded at each tick as one job."),
 		}, "bucket"),
-		"allow_unsafe": list(enum(UnfrozenList)).describe("Hazards of replay that you accept."),
+		"allow_unsafe": list(enum(hazards...)).describe("Hazards of replay that you accept."),
 	}, "name", "source", "table", "columns")
 	d["$schema"] = "https://json-schema.org/draft/2020-12/schema"
 	d["title"] = "Penstock pipeline"

@@ -68,7 +68,8 @@ type RejectsSpec struct {
 // WriteSpec holds for every row.
 type WriteSpec struct {
 	Consistency string
-	TTL         int64 // seconds from the job's base time; 0 is for ever
+	TTL         int64  // seconds from the job's base time; 0 is for ever
+	Timestamp   string // the column whose value is the write time, its event time; "" is the order of reading
 }
 
 // Trigger makes jobs of new objects in a bucket.
@@ -85,8 +86,16 @@ const (
 	NullsDelete = "delete" // it is emptied
 )
 
-// UnfrozenList is the hazard of list columns that are not frozen: a replayed overwrite doubles their elements.
-const UnfrozenList = "unfrozen_list"
+// The hazards that an author may accept.
+const (
+	// UnfrozenList is that of list columns that are not frozen: a replayed overwrite doubles their elements.
+	UnfrozenList = "unfrozen_list"
+	// EventTimeTies is that of write.timestamp: of two records of one key and one event time in different segments, the
+	// greater value wins in each column, so that columns of both may meet in one row.
+	EventTimeTies = "event_time_ties"
+)
+
+var hazards = []string{UnfrozenList, EventTimeTies}
 
 const defaultConsistency = "LOCAL_QUORUM"
 

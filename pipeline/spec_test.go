@@ -175,8 +175,8 @@ func TestCanonicalReadsBack(t *testing.T) {
 			`{format: tsv, strict: true, csv: {quote: "'", escape: '\', null: [], comment: "#", skip: 2}}`, 1),
 		strings.Replace(small, "{format: csv}", `{format: text, text: {pattern: '(?P<id>\S+)	(?P<v>[^"\\]+)'}}`, 1),
 		strings.Replace(small, "{format: csv}", `{format: text, text: {fields: [id, v]}}`, 1) +
-			"nulls: delete\nallow_unsafe: [unfrozen_list, unfrozen_list]\n" +
-			"where: 'id != \"\U0001F600<&>\"'\nwrite: {ttl: 5, consistency: ONE}",
+			"nulls: delete\nallow_unsafe: [unfrozen_list, unfrozen_list, event_time_ties]\n" +
+			"where: 'id != \"\U0001F600<&>\"'\nwrite: {ttl: 5, consistency: ONE, timestamp: v}",
 	} {
 		s := mustParse(t, src)
 		again := mustParse(t, string(s.Canonical()))

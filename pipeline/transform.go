@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"encoding/binary"
+	"math"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -68,9 +69,9 @@ func bindObject(col *column, ctx ObjectContext) objectColumn {
 	return objectColumn{bytes: b, kind: contracts.Text, problem: p}
 }
 
-// Transform appends the record's packed row to dst. The row's values alias out from len(dst) on; its timestamp is 0.
-// Where the record becomes no row, out is dst as it was, and p says why it is rejected. The record must be readable: a
-// record with a Problem is the caller's to reject.
+// Transform appends the record's packed row to dst. The row's values alias out from len(dst) on; its timestamp is 0, or
+// under EventTime that of the record. Where the record becomes no row, out is dst as it was, and p says why it is
+// rejected. The record must be readable: a record with a Problem is the caller's to reject.
 func (t *Transformer) Transform(r *contracts.Record, dst []byte) (
 	out []byte, row cql.Row, res Result, p *contracts.Problem,
 ) {
@@ -87,7 +88,11 @@ func (t *Transformer) Transform(r *contracts.Record, dst []byte) (
 	}
 	out = dst
 	for i := range t.c.columns {
-		if out, p = t.column(out, i, r); p != nil {
+		start := len(out)
+		if out, p = t.column(out, i, r); p == nil && i == t.c.time {
+			row.Timestamp, p = eventTime(out[start:], t.c.columns[i].name)
+		}
+		if p != nil {
 			return out[:base], cql.Row{}, Rejected, p
 		}
 		if i+1 == t.partition {
@@ -132,6 +137,21 @@ func (t *Transformer) column(out []byte, i int, r *contracts.Record) ([]byte, *c
 	}
 	binary.BigEndian.PutUint32(out[start:], uint32(n))
 	return out, nil
+}
+
+// eventTime is the write time that a packed timestamp stands for.
+func eventTime(packed []byte, column string) (micros int64, p *contracts.Problem) {
+	v, _ := cql.NextValue(packed)
+	if v.Bytes == nil {
+		return 0, &contracts.Problem{Rule: contracts.RuleKey, Column: column,
+			Reason: "write.timestamp is null or missing: expected the record's event time"}
+	}
+	millis := int64(binary.BigEndian.Uint64(v.Bytes))
+	if millis > math.MaxInt64/1000 || millis < -math.MaxInt64/1000 {
+		return 0, &contracts.Problem{Rule: contracts.RuleRange, Column: column, Value: strconv.FormatInt(millis, 10),
+			Reason: "event time is beyond what a write time can be: expected a year from -290308 to 294247"}
+	}
+	return 1000 * millis, nil
 }
 
 // hollow says that a value of many cells has none: to Cassandra an empty unfrozen collection is null.

@@ -21,7 +21,9 @@ type batch struct {
 	merged  []byte // packed rows of groups with more than one record
 	scratch []cql.Value
 	statics statics
-	limit   int // of rows, in bytes
+	limit   int     // of rows, in bytes
+	timed   bool    // records have event times, which decide instead of their order
+	owners  []int32 // of the rows that finish made: their groups
 }
 
 // entry is one record that became a row.
@@ -33,6 +35,7 @@ type entry struct {
 	prev           int32 // the record before it of the same segment and key; -1 for none
 	offset, length int64 // in the object
 	record         int64 // from 1 in the object; 0 where unknown
+	at             int64 // event time in microseconds; 0 where records have none
 }
 
 // group is the records of one key in one segment: what becomes one row.
@@ -72,7 +75,7 @@ func (b *batch) add(segment int64, part int, row cql.Row, r *contracts.Record, n
 		row: int32(len(b.rows) - len(row.Values)), rowLen: int32(len(row.Values)),
 		raw: int32(len(b.raws)), rawLen: int32(len(r.Raw)),
 		partition: int32(row.Partition), key: int32(row.Key), part: int32(part), prev: -1,
-		offset: r.Offset, length: r.Length, record: number,
+		offset: r.Offset, length: r.Length, record: number, at: row.Timestamp,
 	}
 	b.raws = append(b.raws, r.Raw...)
 	at := int32(len(b.entries))

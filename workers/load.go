@@ -63,6 +63,7 @@ func (l *loader) open(ctx context.Context, work contracts.ChunkWork) (err error)
 		return err
 	}
 	l.batch.reset(l.pipeline.Table().Columns)
+	l.batch.timed = l.pipeline.EventTime()
 	l.parts = make([]contracts.PartResult, len(work.Parts))
 	l.rejects.reset(l.w.Rejects, fmt.Sprintf("%s/%s/", work.Pipeline, work.Job))
 	return nil

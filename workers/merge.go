@@ -5,10 +5,22 @@ import "github.com/penstock-io/penstock/cql"
 // Merging is what keeps rows whole: two writes of one cell with the same timestamp would be decided by value, not by
 // order, so that columns of different records could meet in one row.
 
-// finish gives the batch's rows, one a group and in the groups' order, each at its segment's timestamp.
+// finish gives the batch's rows in the groups' order: one a group, at its segment's timestamp, or under event time one
+// for each time that a group needs. Nothing is added to the batch after it.
 func (b *batch) finish(base int64, dst []cql.Row) []cql.Row {
+	b.owners = b.owners[:0]
+	if b.timed {
+		b.sortByTime()
+	}
 	for i := range b.groups {
-		dst = append(dst, b.row(&b.groups[i], base))
+		if b.timed {
+			dst = b.timedRows(&b.groups[i], dst)
+		} else {
+			dst = append(dst, b.row(&b.groups[i], base))
+		}
+		for len(b.owners) < len(dst) {
+			b.owners = append(b.owners, int32(i))
+		}
 	}
 	if b.hasStatics() {
 		b.statics.settle(b, dst)

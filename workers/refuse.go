@@ -12,7 +12,8 @@ import (
 // A row that the database refuses is taken apart: the record at fault is a reject, the others of its key still become
 // the row. Trials must not tear it: two values of one cell at one timestamp would be decided by value. So records are
 // tried one after the other, the last one first, each with those cells only that no later record has written. What is
-// accepted is final, and of what is refused nothing is in the table.
+// accepted is final, and of what is refused nothing is in the table. Under event time, where a group may be many rows,
+// the last one is the one that counts latest, and a culprit may have cells in a row that was not refused.
 
 // inquest finds the records that the database does not take, and writes the rest of their rows.
 type inquest struct {
@@ -46,10 +47,14 @@ func (l *loader) refuse(ctx context.Context, refused []cql.Refusal) (map[int]int
 		l: l, groups: map[int32]int{}, guilty: map[int32]string{}, rows: map[int]bool{}, held: map[cell]bool{},
 	}
 	for _, r := range refused {
-		q.rows[r.Row] = true
+		q.rows[int(l.batch.owners[r.Row])] = true
 	}
+	arraigned := map[int]bool{}
 	for _, r := range refused {
-		q.arraign(r)
+		if group := int(l.batch.owners[r.Row]); !arraigned[group] {
+			arraigned[group] = true
+			q.arraign(group, r.Reason)
+		}
 	}
 	for len(q.open) > 0 {
 		if err := q.round(ctx); err != nil {
@@ -71,17 +76,17 @@ func (l *loader) refuse(ctx context.Context, refused []cql.Refusal) (map[int]int
 	return rejected, nil
 }
 
-// arraign opens the trial of a refused row. A record that was alone in it is guilty without one.
-func (q *inquest) arraign(r cql.Refusal) {
+// arraign opens the trial of a refused group. A record that was alone in it is guilty without one.
+func (q *inquest) arraign(group int, reason string) {
 	b := q.l.batch
-	g := &b.groups[r.Row]
+	g := &b.groups[group]
 	if g.count == 1 {
-		q.convict(r.Row, g.last, r.Reason)
+		q.convict(group, g.last, reason)
 		return
 	}
 	columns := len(b.columns)
 	q.open = append(q.open, &trial{
-		group: r.Row, next: g.last, share: make([]bool, columns), taken: make([]bool, columns),
+		group: group, next: g.last, share: make([]bool, columns), taken: make([]bool, columns),
 	})
 }
 
@@ -153,10 +158,11 @@ func (q *inquest) mayWrite(t *trial, column int) bool {
 func (q *inquest) row(i int32, group int, values []cql.Value) cql.Row {
 	b := q.l.batch
 	e := &b.entries[i]
-	return cql.Row{
-		Values: pack(nil, values), Partition: int(e.partition), Key: int(e.key),
-		Timestamp: q.l.work.Base + b.groups[group].segment,
+	at := q.l.work.Base + b.groups[group].segment
+	if b.timed {
+		at = e.at
 	}
+	return cql.Row{Values: pack(nil, values), Partition: int(e.partition), Key: int(e.key), Timestamp: at}
 }
 
 func (q *inquest) acquit(t *trial) {

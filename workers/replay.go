@@ -41,7 +41,13 @@ func (r *Replay) Chunk(
 // replayTables is the table of a replay.
 type replayTables struct{ r *Replay }
 
-func (t replayTables) Writer(context.Context, *pipeline.Compiled) (Writer, error) { return t, nil }
+func (t replayTables) Writer(_ context.Context, c *pipeline.Compiled) (Writer, error) {
+	if c.EventTime() {
+		return nil, contracts.Errorf(contracts.KindConfig, "pipeline %s takes its write times from a column "+
+			"(write.timestamp): who wrote a cell cannot be told from its write time", c.Spec().Name)
+	}
+	return t, nil
+}
 
 func (t replayTables) Write(ctx context.Context, rows []cql.Row, _ time.Time) ([]cql.Refusal, error) {
 	return nil, t.r.take(ctx, Merged{Rows: rows, loader: t.r.loader})

@@ -41,10 +41,10 @@ func (s *statics) settle(b *batch, rows []cql.Row) {
 	s.before = append(s.before[:0], make([]int32, len(b.entries))...)
 	s.owners = map[tenancy][]int32{}
 	latest := map[tenancy]int32{} // entry+1
-	for i := range b.entries {
-		t := s.tenancy(b, int32(i))
+	for i := range b.inOrder() {
+		t := s.tenancy(b, i)
 		s.before[i] = latest[t] - 1
-		latest[t] = int32(i) + 1
+		latest[t] = i + 1
 	}
 	for t, last := range latest {
 		owners := make([]int32, s.n)
@@ -53,8 +53,8 @@ func (s *statics) settle(b *batch, rows []cql.Row) {
 		}
 		s.owners[t] = owners
 	}
-	for g := range rows {
-		rows[g].Values = s.strip(b, g, rows[g].Values)
+	for i := range rows {
+		rows[i].Values = s.strip(b, int(b.owners[i]), rows[i].Values)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"hash/fnv"
+	"os"
 	"slices"
 	"strings"
 	"syscall"
@@ -85,6 +86,14 @@ func (l *lab) pipeline(name, settings string, columns ...string) string {
 		text += "  - {name: " + c + ", type: text}\n"
 	}
 	return l.file(name+".yaml", text)
+}
+
+// read gives a file's text.
+func (l *lab) read(path string) string {
+	l.t.Helper()
+	data, err := os.ReadFile(path)
+	l.must(err)
+	return string(data)
 }
 
 // repeated is a CSV file in which each key comes three times, at each of the distances, and then the keys and the
@@ -238,7 +247,8 @@ func TestKilledAndRunAgain(t *testing.T) {
 		path, want, records := l.readingsFile(tinyFile)
 		events, source := l.events("*"), l.putFile("readings.csv", path)
 		command := []string{
-			"load", "--output", "json", "--log-level", "debug", "--chunk-size", tinyChunk, "--workers", "2", l.readings(), source,
+			"load", "--output", "json", "--log-level", "debug", "--chunk-size", tinyChunk, "--workers", "2", l.readings(),
+			source,
 		}
 		first := l.start(command...)
 		l.awaitKind(events, contracts.EventChunkDone, 10)

@@ -15,8 +15,8 @@ type edit struct{ file, from, to string }
 var faults = []fault{
 	{
 		name: "acknowledged before the work is done",
-		edits: []edit{{"workers/handle.go", "err := w.attempt(ctx, work, l, again, m.Deliveries())",
-			"_ = m.Ack(ctx)\n\t\terr := w.attempt(ctx, work, l, again, m.Deliveries())"}},
+		edits: []edit{{"workers/handle.go", "err = w.attempt(ctx, work, l, again, m.Deliveries())",
+			"_ = m.Ack(ctx)\n\t\t\terr = w.attempt(ctx, work, l, again, m.Deliveries())"}},
 		pkg: "./workers", test: "TestAcknowledgedLast",
 	},
 	{
@@ -74,6 +74,17 @@ var faults = []fault{
 			"l.batch.add(at.segment, at.part, row, rec, max(at.number, 0))\n" +
 				"\t\tif len(l.batch.raws) >= 64<<10 {\n\t\t\treturn l.flush(ctx)\n\t\t}\n"}},
 		pkg: "./workers", test: "TestSegmentIsOneMerge",
+	},
+	{
+		name:  "event times ignored within a segment",
+		edits: []edit{{"workers/merge.go", "if b.timed {\n\t\tb.sortByTime()", "if base < 0 {\n\t\tb.sortByTime()"}},
+		pkg:   "./workers", test: "TestEventTimeDecides",
+	},
+	{
+		name: "one event time for all cells of a row",
+		edits: []edit{{"workers/eventtime.go", "Partition: int(e.partition), Key: int(e.key), Timestamp: e.at,",
+			"Partition: int(e.partition), Key: int(e.key), Timestamp: b.entries[g.last].at,"}},
+		pkg: "./workers", test: "TestEventTimeDecides",
 	},
 	{
 		name:  "half a segment written",

@@ -49,8 +49,8 @@ func (w *Writer) checkWritten(ctx context.Context, rows []cql.Row) error {
 	return w.checkDropped(ctx, rows)
 }
 
-// checkDropped refuses rows that are older than the last drop of a column of that name: the table keeps such values from
-// ever being seen, though it takes them.
+// checkDropped refuses rows that are older than the last drop of a column of that name: Cassandra takes such values and
+// never shows them.
 func (w *Writer) checkDropped(ctx context.Context, rows []cql.Row) error {
 	dropped, err := w.db.dropped(ctx, w.table.Keyspace, w.table.Name)
 	if err != nil || len(dropped) == 0 {

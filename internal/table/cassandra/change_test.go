@@ -19,7 +19,8 @@ func TestSchemaChangesUnderTheWriter(t *testing.T) {
 		name, changes string
 		words         []string
 	}{
-		{"column dropped", "ALTER TABLE %[1]s DROP note", []string{`column "note": found no such column, expected type text`}},
+		{"column dropped", "ALTER TABLE %[1]s DROP note",
+			[]string{`column "note": found no such column, expected type text`}},
 		{"column of another type", "ALTER TABLE %[1]s DROP note; ALTER TABLE %[1]s ADD note blob",
 			[]string{`column "note": found type blob, expected text`}},
 		{"column dropped and added again", "ALTER TABLE %[1]s DROP note; ALTER TABLE %[1]s ADD note text",

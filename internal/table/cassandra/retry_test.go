@@ -51,6 +51,7 @@ func TestTroubledBatchesAreSentAgain(t *testing.T) {
 	t.Parallel()
 	quorum := []byte{0, 6, 0, 0, 0, 0, 0, 0, 0, 1} // LOCAL_QUORUM, acknowledged by none of one
 	simple := append(quorum[:10:10], 0, 6, 'S', 'I', 'M', 'P', 'L', 'E')
+	unavailable := []byte{0, 6, 0, 0, 0, 1, 0, 0, 0, 0}
 	failed := append(quorum[:10:10], 0, 0, 0, 1, 0, 6, 'S', 'I', 'M', 'P', 'L', 'E')
 	for _, c := range []struct {
 		name    string
@@ -60,7 +61,7 @@ func TestTroubledBatchesAreSentAgain(t *testing.T) {
 		{"overloaded", verdict{refuse: errorBody(gocql.ErrCodeOverloaded, "too many requests")}, true},
 		{"write timeout", verdict{refuse: errorBody(gocql.ErrCodeWriteTimeout, "timed out", simple...)}, true},
 		{"write failure", verdict{refuse: errorBody(gocql.ErrCodeWriteFailure, "failed", failed...)}, false},
-		{"unavailable", verdict{refuse: errorBody(gocql.ErrCodeUnavailable, "no quorum", 0, 6, 0, 0, 0, 1, 0, 0, 0, 0)}, false},
+		{"unavailable", verdict{refuse: errorBody(gocql.ErrCodeUnavailable, "no quorum", unavailable...)}, false},
 		{"bootstrapping", verdict{refuse: errorBody(gocql.ErrCodeBootstrapping, "not yet")}, false},
 		{"server error", verdict{refuse: errorBody(gocql.ErrCodeServer, "java.lang.Something")}, false},
 		{"answer lost", verdict{lose: true}, false},
