@@ -55,6 +55,9 @@ func reopenable(ctx context.Context, store *state.Store, id contracts.JobID) (pl
 	}
 	report, err := store.Report(ctx, id)
 	if contracts.KindOf(err) == contracts.KindMissing {
+		if err := store.Activate(ctx, id); err != nil { // as a replay that broke off has left it, perhaps
+			return plan, err
+		}
 		return plan, contracts.Errorf(contracts.KindConfig, "job %s is not over: expected one that has ended", id)
 	}
 	if err != nil {

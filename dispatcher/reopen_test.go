@@ -51,6 +51,53 @@ func TestReplay(t *testing.T) {
 	expectReport(t, l.report("j2"), contracts.StateDone, 3, totals(3, 1, 2, 0))
 }
 
+// TestNewsFromBeforeAReplay: a worker that stood still tells of a death after the chunk was reopened.
+func TestNewsFromBeforeAReplay(t *testing.T) {
+	t.Parallel()
+	l, ctx := newLab(t, csvSpec), t.Context()
+	l.put("a", numbered(3))
+	d, _ := l.run()
+	l.accept(d, "j1")
+	w, _ := l.queue.take(ctx)
+	dead := contracts.Completion{Job: "j1", Error: &contracts.ErrorInfo{Kind: contracts.KindDenied, Message: "denied"}}
+	_, err := l.store.PutDead(ctx, dead)
+	must(t, err)
+	news := contracts.Event{Job: "j1", Kind: contracts.EventChunkDead, Chunk: &w.Chunk, Counts: &dead.Counts,
+		Error: dead.Error}
+	l.queue.done(w)
+	must(t, l.queue.PublishEvent(ctx, news))
+	expectReport(t, l.report("j1"), contracts.StateFailed, 0, totals(1, 0, 0, 1))
+	l.forgotten("j1")
+	_, err = Reopen(ctx, l.store, "j1", nil, time.Now())
+	must(t, err)
+	d.court.announce("j1")
+	w, _ = l.queue.take(ctx)
+	must(t, l.queue.PublishEvent(ctx, news))
+	must(t, l.serve(ctx, w))
+	l.forgotten("j1")
+	r, err := l.store.Report(ctx, "j1")
+	must(t, err)
+	expectReport(t, r, contracts.StateDone, 3, totals(1, 1, 0, 0))
+}
+
+// TestReplayThatBrokeOff: who begins it again finds the job running.
+func TestReplayThatBrokeOff(t *testing.T) {
+	t.Parallel()
+	l, ctx := newLab(t, csvSpec), t.Context()
+	_, _, err := l.store.AcceptJob(ctx, contracts.AcceptedJob{Job: contracts.Job{ID: "j1", Pipeline: "p"}})
+	must(t, err)
+	must(t, l.docs.Delete(ctx, "active/j1"))
+	_, err = Reopen(ctx, l.store, "j1", nil, time.Now())
+	expectKind(t, err, contracts.KindConfig)
+	for id, err := range l.store.ActiveJobs(ctx) {
+		if err != nil || id != "j1" {
+			t.Errorf("found %s, %v", id, err)
+		}
+		return
+	}
+	t.Error("the job is not active")
+}
+
 // replay reopens a job, wants so many chunks to be reopened, and gives the report of its new end.
 func (l *lab) replay(d *Dispatcher, id contracts.JobID, want int, chunks ...int) contracts.Report {
 	l.t.Helper()

@@ -88,12 +88,16 @@ func (s *Store) EndJob(ctx context.Context, r contracts.Report) (contracts.Repor
 
 // Forget takes an ended job off the active list, unless it was reopened meanwhile.
 func (s *Store) Forget(ctx context.Context, id contracts.JobID) error {
-	key := "active/" + string(id)
-	if err := s.docs.Delete(ctx, key); err != nil {
+	if err := s.docs.Delete(ctx, "active/"+string(id)); err != nil {
 		return err
 	}
 	if ended, err := s.ended(ctx, id); err != nil || ended {
 		return err
 	}
-	return s.docs.Put(ctx, key, nil)
+	return s.Activate(ctx, id)
+}
+
+// Activate puts a job on the active list. Whoever looks at one that has ended takes it off again.
+func (s *Store) Activate(ctx context.Context, id contracts.JobID) error {
+	return s.docs.Put(ctx, "active/"+string(id), nil)
 }

@@ -90,6 +90,21 @@ func TestAJobEndsOnce(t *testing.T) {
 	}
 }
 
+// TestForgetAJobThatWasReopened: a leader that stood still after the job's end must not lose it.
+func TestForgetAJobThatWasReopened(t *testing.T) {
+	t.Parallel()
+	s, ctx := open(t), t.Context()
+	_, _, err := s.AcceptJob(ctx, job("j1", "s3://a/1"))
+	must(t, err)
+	_, err = s.EndJob(ctx, contracts.Report{Job: "j1", State: contracts.StateFailed})
+	must(t, err)
+	must(t, s.Reopen("j1", time.Now()).Commit(ctx, nil))
+	must(t, s.Forget(ctx, "j1"))
+	if active := listed(t, s.ActiveJobs(ctx)); !slices.Equal(active, []contracts.JobID{"j1"}) {
+		t.Errorf("active: %v", active)
+	}
+}
+
 // TestMarkersAreMended stores a job as one that crashed before it wrote the markers would have.
 func TestMarkersAreMended(t *testing.T) {
 	t.Parallel()

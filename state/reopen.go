@@ -56,14 +56,13 @@ func (r Reopening) Commit(ctx context.Context, progress []byte) error {
 	}
 	// The mark comes before the report goes, so that a crash in between leaves no job that neither has ended nor runs;
 	// and again after, since whoever saw both took the mark away.
-	active := func() error { return r.store.docs.Put(ctx, "active/"+string(r.job), nil) }
-	if err := active(); err != nil {
+	if err := r.store.Activate(ctx, r.job); err != nil {
 		return err
 	}
 	if err := r.put(ctx, "report.json"); err != nil {
 		return err
 	}
-	return active()
+	return r.store.Activate(ctx, r.job)
 }
 
 // put moves a document of the job into its history; one that is not there need not be moved.

@@ -22,6 +22,21 @@ func must(t *testing.T, err error) {
 	}
 }
 
+// TestCatchUpAfterAReplay: a snapshot that a deposed leader saved has a chunk dead that was reopened.
+func TestCatchUpAfterAReplay(t *testing.T) {
+	t.Parallel()
+	s := state.New(teststore.Docs(t, client))
+	late := status.NewProgress(2)
+	late.Apply(status.Outcome{Chunk: 1, Counts: contracts.Counts{Read: 4, Rejected: 4}})
+	snapshot, err := late.Snapshot()
+	must(t, err)
+	must(t, s.SaveProgress(t.Context(), "j1", snapshot))
+	p, err := status.CatchUp(t.Context(), s, "j1", 2)
+	if err != nil || p.Has(1) || p.Counts != (contracts.Counts{}) {
+		t.Errorf("found %+v, %v", p, err)
+	}
+}
+
 // TestCatchUp starts from every kind of snapshot; what is stored decides.
 func TestCatchUp(t *testing.T) {
 	t.Parallel()
