@@ -259,7 +259,8 @@ type Reject struct {
 	Version   string  `json:"version"`
 	Offset    int64   `json:"offset"`
 	Length    int64   `json:"length"`
-	Record    *int64  `json:"record"` // from 1 in its object; null where not known
+	Record    *int64  `json:"record"`                    // from 1 in its object; null where not known
+	InChunk   int64   `json:"record_in_chunk,omitempty"` // where Record is null: from 1 in its chunk
 	Column    string  `json:"column,omitempty"`
 	Rule      Rule    `json:"rule"`
 	Value     string  `json:"value,omitempty"`

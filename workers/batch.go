@@ -34,7 +34,7 @@ type entry struct {
 	part           int32 // of the chunk
 	prev           int32 // the record before it of the same segment and key; -1 for none
 	offset, length int64 // in the object
-	record         int64 // from 1 in the object; 0 where unknown
+	record         int64 // as in position: from 1 in the object, or from -1 down in the part
 	at             int64 // event time in microseconds; 0 where records have none
 }
 

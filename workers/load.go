@@ -121,7 +121,7 @@ func (l *loader) blame(i int, err error) error {
 func (l *loader) readPart(ctx context.Context, i int, r chunk.Reader) (fault, err error) {
 	part := l.work.Parts[i]
 	t := l.pipeline.Bind(pipeline.ObjectContext{Job: l.work.Job, BaseTime: l.work.BaseTime, Object: part.Object})
-	at := position{part: i, segment: part.Segment, number: part.Records}
+	at := position{part: i, segment: part.Segment, number: max(part.Records, 0), known: part.Records >= 0}
 	for {
 		rec, err := r.Next()
 		if err == io.EOF {
@@ -130,9 +130,7 @@ func (l *loader) readPart(ctx context.Context, i int, r chunk.Reader) (fault, er
 		if err != nil {
 			return err, nil
 		}
-		if at.number >= 0 {
-			at.number++
-		}
+		at.count()
 		if segment := part.Segment + l.segmentOf(part, rec.Offset); segment != at.segment {
 			if segment >= part.Segment+part.Segments {
 				return l.swollen(part, rec.Offset), nil
@@ -151,7 +149,17 @@ func (l *loader) readPart(ctx context.Context, i int, r chunk.Reader) (fault, er
 type position struct {
 	part    int
 	segment int64
-	number  int64 // of the record, from 1 in its object; -1 where unknown
+	number  int64 // of the record, from 1 in its object; where that is not known from -1 down in the part
+	known   bool  // number is the object's
+}
+
+// count goes on to the next record.
+func (p *position) count() {
+	if p.known {
+		p.number++
+	} else {
+		p.number--
+	}
 }
 
 // segmentOf is the segment of a part to which a record belongs: by its offset alone, so that it is the same at every
@@ -205,7 +213,7 @@ func (l *loader) take(ctx context.Context, at position, t *pipeline.Transformer,
 		if l.batch.rows = out; len(out) > l.batch.limit {
 			return l.tooLong(at, rec)
 		}
-		l.batch.add(at.segment, at.part, row, rec, max(at.number, 0))
+		l.batch.add(at.segment, at.part, row, rec, at.number)
 		return nil
 	}
 }
@@ -219,7 +227,7 @@ func (l *loader) tooLong(at position, rec *contracts.Record) error {
 
 func (l *loader) reject(ctx context.Context, at position, rec *contracts.Record, p contracts.Problem) error {
 	l.parts[at.part].Counts.Rejected++
-	line := l.line(at.part, rec.Offset, rec.Length, max(at.number, 0), p)
+	line := l.line(at.part, rec.Offset, rec.Length, at.number, p)
 	setRaw(&line, rec.Raw)
 	return l.rejects.add(ctx, at.segment, line)
 }
@@ -239,6 +247,8 @@ func (l *loader) line(part int, offset, length, number int64, p contracts.Proble
 	}
 	if number > 0 {
 		line.Record = &number
+	} else {
+		line.InChunk = -number
 	}
 	return line
 }

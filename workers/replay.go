@@ -81,7 +81,7 @@ func (m Merged) Origin(row, column int) Origin {
 	e := &b.entries[b.setter(row, column)]
 	return Origin{
 		Part: int(e.part), Object: m.loader.work.Parts[e.part].Object, Offset: e.offset, Length: e.length,
-		Record: e.record, Raw: b.rawOf(e),
+		Record: max(e.record, 0), Raw: b.rawOf(e),
 	}
 }
 

@@ -1,59 +1,73 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
-	"slices"
 
 	"github.com/spf13/cobra"
 
 	"github.com/penstock-io/penstock/contracts"
 	"github.com/penstock-io/penstock/internal/objects"
+	"github.com/penstock-io/penstock/status"
 )
 
 // rejects prints a job's rejects, in the order of the files that they are from.
 func (a *app) rejects() *cobra.Command {
-	return a.onJob("rejects JOB", "Print a job's rejects as NDJSON", needStore,
-		func(ctx context.Context, p *plant, id contracts.JobID) error {
-			if _, err := p.store.Job(ctx, id); err != nil {
-				return err
-			}
-			keys, err := rejectKeys(ctx, p, id)
-			if err != nil {
-				return err
-			}
-			docs := objects.NewDocs(p.s3, p.settings.str("rejects_bucket"))
-			for _, key := range keys {
-				data, _, err := docs.Get(ctx, key)
-				if err != nil {
-					return fmt.Errorf("rejects of job %s: %w", id, err)
-				}
-				if _, err := a.Out.Write(data); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
+	return a.onJob("rejects JOB", "Print a job's rejects as NDJSON", needStore, a.printRejects)
 }
 
-// rejectKeys are the reject objects that canonical completions name: others may be left over from attempts that died.
-func rejectKeys(ctx context.Context, p *plant, id contracts.JobID) ([]string, error) {
-	var keys []string
-	seen := map[int]bool{}
-	for chunk, err := range p.store.Ended(ctx, id) {
-		if err != nil {
-			return nil, err
-		}
-		if seen[chunk] {
-			continue
-		}
-		seen[chunk] = true
-		c, _, err := p.store.Completion(ctx, id, chunk)
-		if err != nil {
-			return nil, err
-		}
-		keys = append(keys, c.Rejects...)
+// printRejects writes the reject objects that canonical completions name, since others may be left over from attempts
+// that died. It holds one of them at a time.
+func (a *app) printRejects(ctx context.Context, p *plant, id contracts.JobID) error {
+	if _, err := p.store.Job(ctx, id); err != nil {
+		return err
 	}
-	slices.Sort(keys) // they begin with the segment's ordinal
-	return keys, nil
+	plan, err := p.store.Plan(ctx, id)
+	if contracts.KindOf(err) == contracts.KindMissing {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	docs := objects.NewDocs(p.s3, p.settings.str("rejects_bucket"))
+	for chunk, err := range status.InOrder(ctx, p.store, plan) {
+		if err != nil {
+			return err
+		}
+		for _, key := range chunk.Rejects {
+			data, _, err := docs.Get(ctx, key)
+			if err != nil {
+				return fmt.Errorf("rejects of job %s: %w", id, err)
+			}
+			if err := a.printNumbered(data, chunk.Before); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// printNumbered writes rejects with the number of each in its object, where the chunk that wrote them did not know it
+// and all before it are counted by now.
+func (a *app) printNumbered(data []byte, before int64) error {
+	for line := range bytes.Lines(data) {
+		if before >= 0 {
+			line = numbered(line, before)
+		}
+		if _, err := a.Out.Write(line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// numbered fills in a reject's record. All else stays as the worker wrote it, what a newer one may have added too.
+func numbered(line []byte, before int64) []byte {
+	unknown := []byte(`"record":null`) // in a string its quotes would be escaped
+	var r contracts.Reject
+	if !bytes.Contains(line, unknown) || json.Unmarshal(line, &r) != nil || r.Record != nil || r.InChunk == 0 {
+		return line
+	}
+	return bytes.Replace(line, unknown, fmt.Appendf(nil, `"record":%d`, before+r.InChunk), 1)
 }
