@@ -25,5 +25,7 @@ const (
 	LastReportCounts            // a report replaces the one before
 	ReportFromNothing           // a job that is given up is reported without what is stored of it
 	ForgetFirst                 // a job leaves the active list before its report is stored
+	DeathBelieved               // the report says that a chunk is dead without a look at the store
+	ForgetBlindly               // who takes a job off the active list does not look whether it was reopened
 	AckBeforeAccept             // a job's message is acknowledged before the job is stored
 )

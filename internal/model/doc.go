@@ -53,6 +53,7 @@ type Mishaps struct {
 	Hopeless       uint8 // a worker finds that a chunk can never be loaded
 	Faults         uint8 // an attempt at a chunk fails for the chunk's own reasons
 	Cancels        uint8 // a user cancels a job
+	Replays        uint8 // a user has the dead chunks of a job loaded again
 	Miscounts      uint8 // a worker counts a chunk otherwise than another: the server refused a row to one of them
 }
 

@@ -20,11 +20,9 @@ func (m *machine) judgeJob(s *state, number uint8) string {
 	switch r := &j.report; {
 	case j.chunks.done&^j.rejects != 0:
 		return "a chunk is done whose rejects are not stored"
-	case j.life == forgotten && (!r.stored || !j.told):
-		return "it is off the active list, and its end is not told"
 	case !r.stored:
 		return ""
-	case r.chunks.done&^j.chunks.done != 0 || r.chunks.dead&^j.chunks.dead != 0:
+	case r.chunks.done&^j.chunks.done != 0 || r.chunks.dead&^(j.chunks.dead|j.shelved) != 0:
 		return "the report says more than the store"
 	case (r.chunks.second^j.chunks.second)&r.chunks.done != 0:
 		return "the report has other counts than the completions"
@@ -112,11 +110,11 @@ func (m *machine) order(s *state) []uint8 {
 func (m *machine) judgeStep(d step, from, to *state) string {
 	job := &from.jobs[d.job]
 	switch {
-	case d.kind == acknowledges && job.chunks.canonical(d.chunk) == none && !job.report.stored:
+	case d.kind == acknowledges && (job.chunks.ended()|job.revived)&(1<<d.chunk) == 0 && !job.report.stored:
 		return "acknowledged before the completion was stored"
 	case d.kind == handsBack && from.workers[d.number].overdue:
 		return "handed back by a worker past its lease: that hits the newer delivery"
-	case job.report.stored && to.jobs[d.job].report != job.report:
+	case d.who != aUser && job.report.stored && to.jobs[d.job].report != job.report:
 		return "the report was changed"
 	}
 	if d.who == aDispatcher {

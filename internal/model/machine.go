@@ -53,6 +53,7 @@ const (
 	theWorld actor = iota
 	aWorker
 	aDispatcher
+	aUser
 )
 
 // step is one step, told such that only a step of a trace costs a text: see trace.go.
@@ -89,6 +90,7 @@ func (m *machine) each(s *state, emit successors) {
 			runnerTurn{m, s, d, j, emit}.steps()
 		}
 	}
+	replayTurn{m, s, emit}.steps()
 	worldTurn{m, s, emit}.steps()
 }
 
@@ -108,7 +110,8 @@ func (m *machine) quiet(s *state) bool {
 	for j := range m.Jobs {
 		job := &s.jobs[j]
 		lost := job.life < active && (m.May.Forgotten > 0 || m.May.Wiped > 0) // before it was accepted
-		if job.queued != 0 || job.mail != absent || job.life != forgotten && !lost {
+		ended := job.life == forgotten && job.report.stored && job.told
+		if job.queued != 0 || job.mail != absent || !ended && !lost {
 			return false
 		}
 	}
@@ -117,5 +120,5 @@ func (m *machine) quiet(s *state) bool {
 			return false
 		}
 	}
-	return s.workers == [maxWorkers]worker{}
+	return s.workers == [maxWorkers]worker{} && s.user == user{}
 }

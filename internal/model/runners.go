@@ -174,7 +174,7 @@ func (t runnerTurn) publish(n *state, r *runner, j *job, c uint8) {
 		n.clock = max(n.clock, r.plan.base+uint8(t.chunks(t.job)))
 	}
 	if !j.queued.has(c) {
-		j.queued, j.content[c] = j.queued.with(c), r.plan.base
+		j.queued, j.bases[c] = j.queued.with(c), r.plan.base
 	}
 }
 
@@ -232,24 +232,42 @@ func (t runnerTurn) end() {
 	switch t.runner().at {
 	case emptying: // Queue.Purge
 		t.does(step{text: "empties the queue of @job"}, func(_ *state, r *runner, j *job) {
-			j.queued, j.held, j.content = 0, 0, [maxChunks]uint8{}
+			j.queued, j.held, j.bases = 0, 0, [maxChunks]uint8{}
 			r.at = entering
 		})
 	case entering:
 		t.tally()
+	case ending:
+		t.report()
 	case telling: // Queue.PublishEvent
 		t.does(step{text: "tells that @job has ended"}, func(_ *state, r *runner, j *job) { r.at, j.told = dismissed, true })
 	case dismissed: // Store.Forget
 		t.does(step{text: "takes @job off the active list"}, func(_ *state, r *runner, j *job) {
-			*r = runner{}
 			j.life = forgotten
+			if *r = (runner{at: minding}); t.Broken == ForgetBlindly || t.May.Replays == 0 {
+				*r = runner{}
+			}
+		})
+	case minding: // the job may have been reopened meanwhile
+		t.does(step{text: "looks whether @job has ended"}, func(_ *state, r *runner, j *job) {
+			if *r = (runner{}); !j.report.stored {
+				j.life = active
+			}
 		})
 	}
 }
 
-// tally is runner.tally and Store.EndJob: objects that are loaded are entered in the ledger, one after the other; then
-// the report is stored, and the first one counts.
+// tally is runner.tally: what is dead is looked up, and objects that are loaded are entered in the ledger, one after the
+// other.
 func (t runnerTurn) tally() {
+	if t.runner().fold.dead&^t.stored().chunks.ended() != 0 && t.Broken != DeathBelieved { // fates
+		t.does(step{text: "finds that @job was reopened"}, func(_ *state, r *runner, j *job) {
+			if *r = (runner{at: preparing}); j.report.stored {
+				r.at = telling
+			}
+		})
+		return
+	}
 	missing := t.loaded() &^ t.s.ledger
 	for o := range uint8(maxChunks) {
 		if missing.has(o) {
@@ -259,6 +277,15 @@ func (t runnerTurn) tally() {
 			return
 		}
 	}
+	if t.May.Replays == 0 { // else what was read may change before the report is stored
+		t.report()
+		return
+	}
+	t.does(step{text: "has tallied the objects of @job"}, func(_ *state, r *runner, _ *job) { r.at = ending })
+}
+
+// report is Store.EndJob: the first one counts.
+func (t runnerTurn) report() {
 	t.does(step{text: "stores the report of @job"}, func(_ *state, r *runner, j *job) {
 		if !j.report.stored || t.Broken == LastReportCounts {
 			j.report = report{stored: true, stopped: r.stops, chunks: r.fold}

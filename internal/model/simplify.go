@@ -38,8 +38,8 @@ func (s *state) rebase(bases []uint8) {
 	}
 	for j := range s.jobs {
 		s.jobs[j].plan.base = moved(s.jobs[j].plan.base)
-		for c := range s.jobs[j].content {
-			s.jobs[j].content[c] = moved(s.jobs[j].content[c])
+		for c := range s.jobs[j].bases {
+			s.jobs[j].bases[c] = moved(s.jobs[j].bases[c])
 		}
 	}
 	for w := range s.workers {

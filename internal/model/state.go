@@ -11,6 +11,7 @@ type state struct {
 	jobs        [maxJobs]job
 	workers     [maxWorkers]worker
 	dispatchers [maxDispatchers]dispatcher
+	user        user
 	table       [maxCells]cell
 	clock       uint8 // clocks/<table>: the first free timestamp
 	ledger      set   // of objects
@@ -66,11 +67,13 @@ type job struct {
 	rejects  set      // chunks whose reject objects are stored
 	failures [maxChunks]uint8
 	report   report
+	revived  set  // chunks that were dead and are to be loaded again: who buried one may still acknowledge it
+	shelved  set  // dead chunks that went to the history; the report is to follow them
 	told     bool // the job's last event is in STATUS
 
-	queued  set              // chunk messages in CHUNKS, those held among them
-	held    set              // those of them that are delivered, under a lease that runs
-	content [maxChunks]uint8 // base
+	queued set              // chunk messages in CHUNKS, those held among them
+	held   set              // those of them that are delivered, under a lease that runs
+	bases  [maxChunks]uint8 // base
 }
 
 // The states of a job's message.
@@ -202,9 +205,27 @@ const (
 	catching             // has the sealed plan
 	driving              // listens
 	emptying             // the queue
-	entering             // objects in the ledger, and then the report
+	entering             // objects in the ledger
+	ending               // the report is next
 	telling              // the last event is next
 	dismissed            // Forget is next
+	minding              // the marker is gone: was the report still there?
+)
+
+// user is where a user stands who replays the dead chunks of a job.
+type user struct {
+	at     userStep
+	job    uint8
+	chunks set
+}
+
+type userStep uint8
+
+const (
+	atRest   userStep = iota
+	shelving          // outcomes, and then the first mark
+	marked            // the report is next
+	reopened          // the second mark is next
 )
 
 // rank orders workers by where they stand.

@@ -55,6 +55,8 @@ func (n *names) tell(d step) string {
 	switch d.who {
 	case aWorker:
 		who = fmt.Sprintf("worker %d ", n[aWorker][d.number]+1)
+	case aUser:
+		who = "the user "
 	case aDispatcher:
 		who = fmt.Sprintf("dispatcher %d ", n[aDispatcher][d.number]+1)
 	}

@@ -62,7 +62,7 @@ func (t workerTurn) pull() {
 func (t workerTurn) take(j, c uint8) {
 	n := *t.s
 	job := &n.jobs[j]
-	n.workers[t.number] = worker{at: loading, job: j, chunk: c, base: job.content[c]}
+	n.workers[t.number] = worker{at: loading, job: j, chunk: c, base: job.bases[c]}
 	job.held = job.held.with(c)
 	d := step{who: aWorker, number: t.number, text: "pulls @chunk", job: j, chunk: c}
 	if t.Broken == AckBeforeLoad {
@@ -199,5 +199,5 @@ func (w *worker) through(at workerStep) {
 
 // drop removes a chunk's message, whoever has it.
 func (j *job) drop(chunk uint8) {
-	j.queued, j.held, j.content[chunk] = j.queued.without(chunk), j.held.without(chunk), 0
+	j.queued, j.held, j.bases[chunk] = j.queued.without(chunk), j.held.without(chunk), 0
 }

@@ -132,7 +132,7 @@ func (t worldTurn) wipe() {
 	t.mishap(step{text: "the queue is wiped"}, func(n *state) *uint8 { return &n.left.Wiped }, func(n *state) {
 		for j := range n.jobs {
 			job := &n.jobs[j]
-			job.queued, job.held, job.mail, job.content = 0, 0, absent, [maxChunks]uint8{}
+			job.queued, job.held, job.mail, job.bases = 0, 0, absent, [maxChunks]uint8{}
 		}
 		if t.Broken == ClockInQueue {
 			n.clock = 1
