@@ -8,7 +8,6 @@ package verify
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"github.com/penstock-io/penstock/chunk"
@@ -139,7 +138,7 @@ func (p Parts) open(ctx context.Context, id contracts.JobID) (o opened, err erro
 
 // traceable refuses pipelines whose cells cannot be told by their write times.
 func traceable(c *pipeline.Compiled) error {
-	if !slices.Contains(c.Spec().AllowUnsafe, "event_time_ties") {
+	if !c.EventTime() {
 		return nil
 	}
 	return contracts.Errorf(contracts.KindConfig, "pipeline %s writes its rows at event times (write.timestamp): their "+

@@ -93,7 +93,7 @@ func (p *plant) mayRepair(ctx context.Context, id contracts.JobID) error {
 		return err
 	}
 	grace, err := p.target.GCGrace(ctx, c.Table().Keyspace, c.Table().Name)
-	if err != nil || grace <= 0 || time.Since(job.Accepted) < grace {
+	if err != nil || time.Since(job.Accepted) < grace {
 		return err
 	}
 	return contracts.Errorf(contracts.KindConfig, "--repair: job %s is of %s, and table %s forgets deletions after %s "+

@@ -187,6 +187,11 @@ func TestVerifyTellsWhatIsWrong(t *testing.T) {
 	if told := mended.told(); !slices.Equal(told, want[:1]) || mended.Mended != 0 {
 		t.Errorf("after a repair %q, expected that a greater value stays, and what was deleted later too: %+v", told, mended)
 	}
+	l.exec("ALTER TABLE " + table + " WITH gc_grace_seconds = 0")
+	old := l.run("verify", string(r.Job), "--repair")
+	if old.code != 1 || !strings.Contains(old.errOut, "gc_grace_seconds") {
+		t.Errorf("a repair of what is older than the table's deletions: exit %d: %s", old.code, old.errOut)
+	}
 }
 
 // TestVerifyRepairsATable loads, loses the table, and has it again as it was, to the cell and its time.
