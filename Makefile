@@ -8,6 +8,13 @@ SHELL := bash
 RACE := ./chunk/... ./dispatcher/... ./internal/embedded/... ./internal/queue/... ./internal/table/... ./state/... \
 	./status/... ./workers/...
 
+# The packages whose benchmarks need no server and no minutes.
+MICRO := ./chunk/... ./pipeline ./cql ./workers ./dispatcher ./status
+
+# What nightly takes: generated files, and the time of each fuzzer.
+FILES ?= 1000000
+FUZZTIME ?= 1m
+
 # make test PKG=./workers/... ARGS='-run Reject -v'
 PKG ?= ./...
 ARGS ?=
@@ -17,7 +24,7 @@ TEST := PENSTOCK_TEST_BINARY=$(CURDIR)/bin/penstock go test -timeout 20m
 
 .PHONY: help
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "%-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## bin/penstock, and every other package compiles
@@ -41,16 +48,34 @@ race: setup build ## the packages that run concurrently, under the race detector
 mutants: setup ## plant the faults of internal/mutants one by one: a test must notice each
 	@$(WITH_SERVERS) go test ./internal/mutants -timeout 1h -v -plant $(ARGS)
 
+.PHONY: property
+property: ## split FILES generated files, and hold them against slow readers; a failing one says how to replay it
+	@go test ./internal/reference -timeout 6h -v -run OverChunks -files $(FILES) -first $$(date +%s)000000 $(ARGS)
+
+.PHONY: fuzz
+fuzz: ## every fuzzer for FUZZTIME; what one finds is left in its package's testdata, as a test
+	@grep -roE '^func Fuzz\w+' --include='*_test.go' . | sed -E 's|/[^/]*:func | |' | sort | while read -r folder name; do \
+		echo "fuzz: $$folder $$name"; \
+		go test "$$folder" -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $(ARGS) || exit 1; \
+	done
+
+# Each part runs even where another fails. The chaos suite joins them here.
 .PHONY: nightly
-nightly: mutants ## what takes too long for every change
+nightly: ## what takes too long for every change: property, fuzz, race, mutants, model; hours
+	@$(MAKE) --no-print-directory --keep-going property fuzz race mutants model
 
 .PHONY: model
 model: ## walk the protocol's states in larger worlds than test does; takes minutes and gigabytes
-	@go test -timeout 2h -v -run Protocol ./internal/model -large $(ARGS)
+	@go test -timeout 2h -v -run '^TestProtocol$$' ./internal/model -large $(ARGS)
 
 .PHONY: bench
 bench: setup build ## all benchmarks, with those of bench-load
 	@$(WITH_SERVERS) -long env $(TEST) -timeout 2h -run '^$$' -bench . -benchmem $(ARGS) $(PKG)
+
+.PHONY: bench-micro
+bench-micro: ## parse, scan, transform, merge, encode, plan, fold: each step alone, in bin/bench-micro.txt for benchstat
+	@mkdir -p bin
+	@go test -run '^$$' -bench . -benchmem -count 5 $(ARGS) $(MICRO) | tee bin/bench-micro.txt
 
 .PHONY: bench-load
 bench-load: setup build ## whole jobs: 1 GB loads, a million objects planned, the demo from nothing; takes half an hour

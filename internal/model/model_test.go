@@ -115,6 +115,25 @@ func TestProtocol(t *testing.T) {
 // maxStates bounds what a run may cost.
 const maxStates = 50_000_000
 
+// TestSimplifyingHidesNothing explores worlds as they are, which takes no fewer states and finds nothing else.
+func TestSimplifyingHidesNothing(t *testing.T) {
+	t.Parallel()
+	deadly := couple
+	deadly.May.DispatcherDies = 1
+	for _, c := range []model.Config{couple, deadly, twoJobs, cancelled} {
+		less, err := model.Explore(c, maxStates)
+		if err != nil || less.Wrong != "" {
+			t.Fatalf("found %v, %s:\n%s", err, less.Wrong, lines(less.Trace))
+		}
+		c.Broken = -1 // no bug, and yet no world to simplify
+		full, err := model.Explore(c, maxStates)
+		if err != nil || full.Wrong != "" || full.States < less.States {
+			t.Errorf("found %v, %q in %d states, expected nothing in at least %d", err, full.Wrong, full.States, less.States)
+		}
+		t.Logf("%d states for %d", less.States, full.States)
+	}
+}
+
 // lines numbers the steps of a trace.
 func lines(trace []string) string {
 	var b strings.Builder
