@@ -182,7 +182,8 @@ var (
 		Jobs: []model.Job{job(lone), job(rival)}, Workers: 1, Dispatchers: 1, May: model.Mishaps{Wiped: 1},
 	}
 	restless = model.Config{
-		Jobs: []model.Job{job(first, second)}, Workers: 1, Dispatchers: 1, May: model.Mishaps{Overdue: 1, Forgotten: 1, DispatcherDies: 1},
+		Jobs: []model.Job{job(first, second)}, Workers: 1, Dispatchers: 1,
+		May: model.Mishaps{Overdue: 1, Forgotten: 1, DispatcherDies: 1},
 	}
 	rivals = model.Config{
 		Jobs: []model.Job{job(lone)}, Workers: 2, Dispatchers: 1, Attempts: 2,

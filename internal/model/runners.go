@@ -257,8 +257,8 @@ func (t runnerTurn) end() {
 	}
 }
 
-// tally is runner.tally: what is dead is looked up, and objects that are loaded are entered in the ledger, one after the
-// other.
+// tally is runner.tally: what is dead is looked up, and objects that are loaded are entered in the ledger, one after
+// the other.
 func (t runnerTurn) tally() {
 	if t.runner().fold.dead&^t.stored().chunks.ended() != 0 && t.Broken != DeathBelieved { // fates
 		t.does(step{text: "finds that @job was reopened"}, func(_ *state, r *runner, j *job) {
