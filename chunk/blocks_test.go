@@ -111,6 +111,9 @@ func readRanges(t testing.TB, m *memory, key string, s chunk.Spec, segment int64
 	part := contracts.Part{Object: obj, Compression: chunk.Compression(s.Format, key), Binding: &bind, Blocks: blocks}
 	r := ranges{t: t, m: m, s: s, segment: segment, prefix: chunk.PrefixAt(part), ordinal: -1}
 	for start, end := range chunk.Ranges(obj.Size, blocks.First, segment) {
+		r.limit += chunk.BlockSegments(start, end, part.Compression, segment)
+	}
+	for start, end := range chunk.Ranges(obj.Size, blocks.First, segment) {
 		part.Start, part.End, part.Segment = start, end, r.reserved
 		part.Segments = chunk.BlockSegments(start, end, part.Compression, segment)
 		r.reserved += part.Segments
@@ -121,6 +124,9 @@ func readRanges(t testing.TB, m *memory, key string, s chunk.Spec, segment int64
 	}
 	if r.err == nil && (r.prefix.Block != obj.Size || r.bytes != obj.Size-blocks.First) {
 		t.Fatalf("the ranges end at %d and read %d bytes of %d", r.prefix.Block, r.bytes, obj.Size)
+	}
+	if r.err == nil {
+		checkQuote(t, r.prefix, nil)
 	}
 	return r.split
 }
@@ -133,7 +139,9 @@ type ranges struct {
 	segment  int64
 	prefix   chunk.Prefix
 	reserved int64
-	ordinal  int64
+	limit    int64 // ordinals of the object
+	before   int64 // ordinal of the last record before the range
+	ordinal  int64 // of the last record
 }
 
 // read scans and reads one range; false if nobody can know where the next one begins.
@@ -178,6 +186,7 @@ func (r *ranges) load(part contracts.Part, broken bool) {
 		r.t.Fatal(err)
 	}
 	b := part.Blocks
+	r.before = r.ordinal
 	for {
 		rec, err := reader.Next()
 		if err != nil {
@@ -201,12 +210,10 @@ func (r *ranges) load(part contracts.Part, broken bool) {
 func (r *ranges) order(part contracts.Part, offset int64) {
 	r.t.Helper()
 	n := part.Segment + chunk.SegmentOf(offset, part.Blocks.Start, r.segment)
-	if n >= part.Segment+part.Segments || n < r.ordinal || part.Segment <= r.ordinal && n < part.Segment {
-		r.t.Fatalf("record at %d is of segment %d of %+v, after %d", offset, n, part, r.ordinal)
+	if n >= part.Segment+part.Segments || n >= r.limit || n < r.ordinal || n <= r.before {
+		r.t.Fatalf("record at %d is of segment %d of %+v, after %d, limit %d", offset, n, part, r.ordinal, r.limit)
 	}
-	if part.Segment > r.ordinal || n > r.ordinal {
-		r.ordinal = n
-	}
+	r.ordinal = n
 }
 
 // stream decompresses with another decoder than the product's where there is one.
@@ -264,7 +271,7 @@ func hostile(t testing.TB, rnd *rand.Rand, text string) string {
 
 func TestRangesOfCompressedObjectsYieldTheSameRecords(t *testing.T) {
 	t.Parallel()
-	const documents = 800
+	const documents = 300
 	for name, f := range dialects {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -496,5 +503,70 @@ func TestAStoreThatFailsIsNoFaultOfTheObject(t *testing.T) {
 	}
 	if m.open != 0 {
 		t.Errorf("%d bodies open", m.open)
+	}
+}
+
+func TestHeadsOfCompressedRanges(t *testing.T) {
+	t.Parallel()
+	rows := bigDoc(30)
+	for name, c := range map[string]struct {
+		head   string
+		change func(*contracts.CSVFormat)
+	}{
+		"a header":      {"a,\"b\nb\",c\r\n", func(f *contracts.CSVFormat) { f.Header = true }},
+		"a BOM":         {"\xef\xbb\xbf", nil},
+		"skipped lines": {"one\r\n\"two\n", func(f *contracts.CSVFormat) { f.Skip = 2 }},
+		"all of them": {"\xef\xbb\xbfone\n#\na,b,c\n", func(f *contracts.CSVFormat) {
+			f.Header, f.Skip, f.Comment = true, 1, "#"
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := compressedFormat(dialect(c.change))
+			s := chunk.Spec{Format: f, Inputs: []string{"0", "1", "2"}, MaxRecord: 100}
+			if f.CSV.Header {
+				s.Inputs = []string{"c", "a"}
+			}
+			for _, size := range []int{1, 2, 5, 30, 1000} {
+				m := &memory{data: bgzip(t, 1, pieces(c.head+rows, size)...)}
+				want, err := readPart(t, m, whole(m, "a.gz", f), s)
+				if err != nil || len(want) != 30 {
+					t.Fatalf("%d records, %v", len(want), err)
+				}
+				for _, segment := range []int64{20, 333} {
+					if out := readRanges(t, m, "a.gz", s, segment); fmt.Sprint(out.all) != fmt.Sprint(want) || out.err != nil {
+						t.Errorf("blocks of %d, ranges of %d: %d records, %v", size, segment, len(out.all), out.err)
+					}
+				}
+			}
+		})
+	}
+}
+
+// TestSegmentsOfDenseBlocks: members of almost deflate's limit, over many ranges each, run out of no ordinals.
+func TestSegmentsOfDenseBlocks(t *testing.T) {
+	t.Parallel()
+	f := compressedFormat(contracts.Format{Name: "text"})
+	s := chunk.Spec{Format: f, MaxRecord: 70_000}
+	data := bgzip(t, 9, "x\n")
+	line := strings.Repeat("a", 65_535) + "\n"
+	for range 3 {
+		var b bytes.Buffer
+		w, err := stdgzip.NewWriterLevel(&b, 9)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, werr := io.WriteString(w, strings.Repeat(line, 16))
+		if err := errors.Join(werr, w.Close()); err != nil || b.Len() > 1100 {
+			t.Fatalf("%v, %d bytes", err, b.Len())
+		}
+		data = append(data, b.Bytes()...)
+		data = append(data, block(t, 9, "y\n")...)
+	}
+	m := &memory{data: data}
+	for _, segment := range []int64{64, 97, 113, 150, 200, 301} {
+		if out := readRanges(t, m, "a.gz", s, segment); out.err != nil || len(out.all) != 1+3*17 {
+			t.Errorf("ranges of %d: %d records, %v", segment, len(out.all), out.err)
+		}
 	}
 }

@@ -69,7 +69,7 @@ func (s *blockScan) guess() (contracts.ScanResult, error) {
 
 // open makes ready to scan from a stored offset on, and to read no further than limit.
 func (s *blockScan) open(start, limit int64) (*run, error) {
-	r := &run{blockScan: s, left: -1, size: -1, piece: make([]byte, 32<<10)}
+	r := &run{blockScan: s, left: -1, piece: make([]byte, 32<<10)}
 	var err error
 	if r.states, err = newAutomaton(s.format); err != nil {
 		return nil, err
@@ -104,7 +104,6 @@ type run struct {
 	skip   int64 // bytes of the head that are left
 	left   int64 // decompressed bytes that a guess may still come to; negative: any number
 	first  int64 // stored offset where it began
-	size   int64 // what the first block is to come to; negative: not known
 }
 
 func (r *run) close() {
@@ -112,8 +111,8 @@ func (r *run) close() {
 	r.fault.stored.Close() // read as far as it was needed
 }
 
-// errGuess says that a guess was wrong, or would take too long to tell.
-var errGuess = errors.New("no block begins here")
+// errGuess says that a guess would take too long.
+var errGuess = errors.New("too much to decompress for a guess")
 
 // search goes to the next place that looks like a block's first byte, and scans from there.
 func (r *run) search() (contracts.ScanResult, error) {
@@ -124,9 +123,6 @@ func (r *run) search() (contracts.ScanResult, error) {
 		}
 		at, found := looksLike(b, r.part.Compression)
 		if found && r.units.at()+int64(at) < r.part.End {
-			if r.part.Compression == gz {
-				r.size = bgzfSize(b[at:])
-			}
 			_, _ = r.units.buf.Discard(at) // of what it has
 			return r.scan()
 		}
@@ -159,10 +155,6 @@ func (r *run) scan() (contracts.ScanResult, error) {
 		if err := r.unit(); err != nil {
 			return contracts.ScanResult{}, r.fault.broken(err)
 		}
-		if r.size >= 0 && r.units.at() != at+r.size {
-			return contracts.ScanResult{}, errGuess
-		}
-		r.size = -1
 	}
 	if err := r.sink.Flush(); err != nil {
 		return contracts.ScanResult{}, err

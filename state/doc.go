@@ -14,6 +14,7 @@
 //	jobs/<job>/plan/<attempt>/<page>   its chunks, in pages; immutable once sealed
 //	jobs/<job>/done|dead|scan/<chunk>  completions, dead letters, transition functions; the first one stored counts
 //	jobs/<job>/rescan/<chunk>          transition functions that were asked for again; the first one stored counts
+//	jobs/<job>/checkpoint/<chunk>      how far the load of a compressed stream has come; a cache
 //	jobs/<job>/failures/<chunk>        what went wrong in each attempt
 //	jobs/<job>/discarded/<chunk>       a user has seen that the chunk is dead
 //	jobs/<job>/history/<time>/…        dead letters and reports from before chunks were replayed

@@ -23,6 +23,8 @@ type loader struct {
 	pipeline *pipeline.Compiled
 	writer   Writer
 	parts    []contracts.PartResult
+	resumed  int64                             // ordinal: the segments before it were written by a try before
+	saved    int64                             // ordinal of the last checkpoint
 	passOver func(part int, offset int64) bool // of a replay: the record is a reject already; nil for a load
 }
 
@@ -33,6 +35,9 @@ func newLoader(w *Workers) *loader { return &loader{w: w, batch: newBatch()} }
 func (l *loader) load(ctx context.Context, work contracts.ChunkWork) (contracts.Completion, error) {
 	begin := l.w.cfg.Now()
 	if err := l.open(ctx, work); err != nil {
+		return contracts.Completion{}, err
+	}
+	if err := l.resume(ctx); err != nil {
 		return contracts.Completion{}, err
 	}
 	for i := range work.Parts {
@@ -51,7 +56,7 @@ func (l *loader) load(ctx context.Context, work contracts.ChunkWork) (contracts.
 	if !c.Counts.Balanced() {
 		return c, contracts.Errorf(contracts.KindInternal, "the counts of chunk %d do not add up: %+v", work.Chunk, c.Counts)
 	}
-	return c, nil
+	return c, l.dropCheckpoint(ctx)
 }
 
 func (l *loader) open(ctx context.Context, work contracts.ChunkWork) (err error) {
@@ -139,6 +144,9 @@ func (l *loader) readPart(ctx context.Context, i int, r chunk.Reader) (fault, er
 				return nil, err
 			}
 		}
+		if at.segment < l.resumed {
+			continue
+		}
 		if err := l.take(ctx, at, t, rec); err != nil {
 			return nil, err
 		}
@@ -188,7 +196,10 @@ func (l *loader) nextSegment(ctx context.Context, at *position, segment int64) e
 	if !l.batch.full(l.work.SegmentSize) {
 		return nil
 	}
-	return l.flush(ctx)
+	if err := l.flush(ctx); err != nil {
+		return err
+	}
+	return l.checkpoint(ctx, segment)
 }
 
 // take makes a row of a record, or a reject, or nothing if the pipeline filters it.
