@@ -37,9 +37,12 @@ func (a *app) compileFor(
 	return p.pipelines.Compiled(ctx, name, revision)
 }
 
-// apply stores a spec and makes it the current revision of its pipeline.
+// apply stores a spec and makes it the current revision of its pipeline. A table that exists must fit it.
 func (p *plant) apply(ctx context.Context, c *pipeline.Compiled) error {
 	s := c.Spec()
+	if err := p.checkTable(ctx, c); err != nil {
+		return err
+	}
 	if err := p.store.SavePipeline(ctx, s.Name, s.Revision(), s.Canonical()); err != nil {
 		return err
 	}
@@ -47,6 +50,25 @@ func (p *plant) apply(ctx context.Context, c *pipeline.Compiled) error {
 		return err
 	}
 	return p.noteTarget(ctx, s.Name)
+}
+
+// checkTable refuses a table that the pipeline cannot write, or not safely, and warns of one that forgets deletions at
+// once. One that is not there yet is looked at when a job needs it.
+func (p *plant) checkTable(ctx context.Context, c *pipeline.Compiled) error {
+	t := c.Table()
+	_, err := p.target.writer(ctx, t, c.WriteOptions())
+	if contracts.KindOf(err) == contracts.KindMissing {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	grace, err := p.target.GCGrace(ctx, t.Keyspace, t.Name)
+	if err == nil && grace == 0 {
+		p.log.Warn("the table has gc_grace_seconds = 0: a chunk that is replayed after a delete brings the deleted row back",
+			"pipeline", c.Spec().Name, "table", t.FullName())
+	}
+	return err
 }
 
 // noteTarget warns where a pipeline goes on into another database: the ledger knows versions of objects, not targets.

@@ -30,7 +30,8 @@ type Writer struct {
 }
 
 // Writer checks that t fits the table that exists, which may have more columns outside its key. Errors: missing (no
-// table), config (a column that does not fit, an unknown consistency, a TTL beyond 20 years).
+// table), config (a column that does not fit, an unknown consistency, a TTL beyond 20 years, a table that cannot be
+// written twice with one result).
 func (db *DB) Writer(ctx context.Context, t cql.Table, o cql.WriteOptions) (*Writer, error) {
 	w := &Writer{db: db, table: t, insert: cql.Insert(t, o.TTL > 0), ttl: o.TTL, limit: newLimiter()}
 	for _, c := range t.Columns {
@@ -47,7 +48,7 @@ func (db *DB) Writer(ctx context.Context, t cql.Table, o cql.WriteOptions) (*Wri
 	if err := w.checkSchema(ctx); err != nil {
 		return nil, err
 	}
-	return w, nil
+	return w, w.checkReplay(ctx)
 }
 
 // consistency reads a level for writes; "" is LOCAL_QUORUM.
