@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -170,6 +171,33 @@ func TestBrokenBlocks(t *testing.T) {
 	if r.Records.Read <= 100+40 || r.Records.Read >= 400 || r.Chunks.Done == 0 {
 		t.Errorf("found %+v, %+v", r.Records, r.Chunks)
 	}
+}
+
+// TestReplayOfCompressedRanges: a range whose own scan failed for reasons that pass is loaded when it is replayed.
+func TestReplayOfCompressedRanges(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, csvSpec)
+	l.cfg.ChunkSize = 500
+	l.put("a.csv.gz", bgzipped(t, 0, luring(t, 100), 900))
+	var mended atomic.Bool
+	l.scanError = func(w contracts.ChunkWork) error {
+		if w.Chunk == 3 && !mended.Load() {
+			return contracts.Errorf(contracts.KindDenied, "access denied")
+		}
+		return nil
+	}
+	d, _ := l.run()
+	l.work()
+	l.accept(d, "j1")
+	first := l.report("j1")
+	dead := l.deadChunks("j1")
+	if first.State != contracts.StateFailed || len(dead) < 2 || dead[0] != 3 {
+		t.Fatalf("found %s, dead %v: expected the fourth chunk and all that follow", first.State, dead)
+	}
+	mended.Store(true)
+	l.replay(d, "j1", 1, dead[0])
+	expectReport(t, l.replay(d, "j1", len(dead)-1), contracts.StateDone, 100, totals(1, 1, 0, 0))
+	l.sameWork()
 }
 
 func TestPlanningCompressedRanges(t *testing.T) {

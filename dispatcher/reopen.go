@@ -38,7 +38,7 @@ func Reopen(
 		if err := again.Chunk(ctx, n); err != nil {
 			return 0, err
 		}
-		scanned = n
+		scanned = n + 1
 		progress.Revive(n)
 	}
 	snapshot, err := progress.Snapshot()
@@ -91,14 +91,15 @@ func undone(p *status.Progress, id contracts.JobID, named []int) ([]int, error) 
 	return slices.Compact(named), nil
 }
 
-// clearScans has the failed scans before a chunk made again, without which nobody knows where its records start.
+// clearScans has the failed scans up to a chunk made again, its own one included: without those before it nobody knows
+// where its records start, and without its own where its compressed blocks end.
 func clearScans(ctx context.Context, again state.Reopening, plan *state.PlanReader, n, scanned int) error {
 	for ; n >= scanned; n-- {
-		c, err := plan.Chunk(ctx, n)
-		if err != nil || !c.Follows {
+		if err := again.Scan(ctx, n); err != nil {
 			return err
 		}
-		if err := again.Scan(ctx, n-1); err != nil {
+		c, err := plan.Chunk(ctx, n)
+		if err != nil || !c.Follows {
 			return err
 		}
 	}
