@@ -65,6 +65,8 @@ func TestTroubledBatchesAreSentAgain(t *testing.T) {
 		{"bootstrapping", verdict{refuse: errorBody(gocql.ErrCodeBootstrapping, "not yet")}, false},
 		{"server error", verdict{refuse: errorBody(gocql.ErrCodeServer, "java.lang.Something")}, false},
 		{"answer lost", verdict{lose: true}, false},
+		{"table just made", verdict{refuse: errorBody(gocql.ErrCodeInvalid, "table readings does not exist")}, false},
+		{"table just made, Cassandra 3", verdict{refuse: errorBody(gocql.ErrCodeInvalid, "unconfigured table r")}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

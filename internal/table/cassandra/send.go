@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -75,8 +76,8 @@ func (c *call) send(ctx context.Context, batch []entry) error {
 	if !refused(err) {
 		return err
 	}
-	if c.schema.Do(func() { c.schemaErr = changed(c.w.checkSchema(ctx)) }); c.schemaErr != nil {
-		return c.schemaErr
+	if err := c.checkOnce(ctx); err != nil {
+		return err
 	}
 	if len(batch) == 1 {
 		c.refuse(batch[0].row, err)
@@ -89,8 +90,22 @@ func (c *call) send(ctx context.Context, batch []entry) error {
 	return c.send(ctx, batch[half:])
 }
 
+// checkOnce looks whether the table still fits, when the database first refuses a batch of the call.
+func (c *call) checkOnce(ctx context.Context) error {
+	c.schema.Do(func() { c.schemaErr = changed(c.w.checkSchema(ctx)) })
+	return c.schemaErr
+}
+
 // refused says that the database understood the request and will never take it.
-func refused(err error) bool { return code(err) == gocql.ErrCodeInvalid }
+func refused(err error) bool { return code(err) == gocql.ErrCodeInvalid && !unknownTable(err) }
+
+// unknownTable says that the node does not know the table. For a moment after its making that is so although the
+// schema's own tables list it, and it is no fault of a row. The protocol has no code for it in a write.
+func unknownTable(err error) bool {
+	e, ok := errors.AsType[gocql.RequestError](err)
+	return ok && e.Code() == gocql.ErrCodeInvalid &&
+		(strings.Contains(e.Message(), "does not exist") || strings.Contains(e.Message(), "unconfigured table"))
+}
 
 func (c *call) refuse(row int, err error) {
 	c.mu.Lock()
@@ -107,6 +122,11 @@ func (c *call) retry(ctx context.Context, batch []entry) error {
 		if err == nil || refused(err) {
 			return err
 		}
+		if unknownTable(err) {
+			if gone := c.checkOnce(ctx); gone != nil {
+				return gone
+			}
+		}
 		err = explain(ctx, "write to "+c.w.table.FullName(), err)
 		if !transient(err) {
 			return err
@@ -120,10 +140,10 @@ func (c *call) retry(ctx context.Context, batch []entry) error {
 	}
 }
 
-// transient says that another try may mend it. A server's internal error may be a passing one; if it stays, its kind
-// tells the caller that waiting does not help.
+// transient says that another try may mend it. A server's internal error may be a passing one, and a table's absence
+// too; if it stays, its kind tells the caller that waiting does not help.
 func transient(err error) bool {
-	return unavailable(err) || code(err) == gocql.ErrCodeServer
+	return unavailable(err) || code(err) == gocql.ErrCodeServer || unknownTable(err)
 }
 
 // stalled is how long nothing was acknowledged.
