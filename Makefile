@@ -19,6 +19,11 @@ FUZZTIME ?= 1m
 PKG ?= ./...
 ARGS ?=
 
+# make chaos ROUNDS=1 SEED=68 replays one round; FROM=k begins with round k.
+ROUNDS ?= 200
+SEED ?= 1
+FROM ?=
+
 WITH_SERVERS := bin/withservers
 TEST := PENSTOCK_TEST_BINARY=$(CURDIR)/bin/penstock go test -timeout 20m
 
@@ -44,6 +49,11 @@ test: setup build ## all tests, against real servers; PKG and ARGS choose: make 
 race: setup build ## the packages that run concurrently, under the race detector
 	@$(WITH_SERVERS) env $(TEST) -race $(ARGS) $(RACE)
 
+.PHONY: chaos
+chaos: setup ## ROUNDS jobs under kills, lost queues and cut connections, held against an oracle; goes on where it broke off
+	@CHAOS_OWN=1 CHAOS_ROUNDS=$(ROUNDS) CHAOS_SEED=$(SEED) CHAOS_FROM=$(FROM) \
+		go test ./internal/chaos -run '^TestRounds$$' -count 1 -timeout 0 -v $(ARGS)
+
 .PHONY: mutants
 mutants: setup ## plant the faults of internal/mutants one by one: a test must notice each
 	@$(WITH_SERVERS) go test ./internal/mutants -timeout 1h -v -plant $(ARGS)
@@ -54,10 +64,11 @@ property: ## split FILES generated files, and hold them against slow readers; a 
 
 .PHONY: fuzz
 fuzz: ## every fuzzer for FUZZTIME; what one finds is left in its package's testdata, as a test
-	@grep -roE '^func Fuzz\w+' --include='*_test.go' . | sed -E 's|/[^/]*:func | |' | sort | while read -r folder name; do \
+	@grep -roE '^func Fuzz\w+' --include='*_test.go' . | sed -E 's|/[^/]*:func | |' | sort | { result=0; \
+	while read -r folder name; do \
 		echo "fuzz: $$folder $$name"; \
-		go test "$$folder" -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $(ARGS) || exit 1; \
-	done
+		go test "$$folder" -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $(ARGS) || result=1; \
+	done; exit $$result; }
 
 # Each part runs even where another fails. The chaos suite joins them here.
 .PHONY: nightly

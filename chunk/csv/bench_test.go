@@ -5,11 +5,10 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/penstock-io/penstock/contracts"
+	"github.com/penstock-io/penstock/internal/testenv"
 )
 
 func standard() contracts.CSVFormat {
@@ -54,21 +53,6 @@ var benchmarks = []struct {
 // cycle repeats a text up to about size bytes.
 func cycle(size int, text string) []byte { return []byte(strings.Repeat(text, size/len(text))) }
 
-// perCPU reports how many MB a CPU-second takes, which a busy machine changes less than the time on the wall. Call it
-// once the benchmark's loop is over, with what processor time the process had used before.
-func perCPU(b *testing.B, size int, before time.Duration) {
-	b.ReportMetric(float64(size)*float64(b.N)/1e6/(cpuTime()-before).Seconds(), "MB/cpu-s")
-}
-
-// cpuTime is what the process has used so far.
-func cpuTime() time.Duration {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		panic(err)
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-}
-
 func BenchmarkReader(b *testing.B) {
 	d := mustDialect(b, standard())
 	bind := &contracts.Binding{Width: 10, Positions: []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}}
@@ -77,6 +61,7 @@ func BenchmarkReader(b *testing.B) {
 		b.Run(bm.name, func(b *testing.B) {
 			b.SetBytes(int64(len(bm.data)))
 			b.ReportAllocs()
+			report := testenv.PerCPU(b)
 			for b.Loop() {
 				r := d.NewReader(bytes.NewReader(bm.data), Options{MaxRecord: 1 << 20, Binding: bind, Inputs: inputs})
 				for {
@@ -87,6 +72,7 @@ func BenchmarkReader(b *testing.B) {
 					}
 				}
 			}
+			report(len(bm.data))
 		})
 	}
 }
@@ -96,13 +82,13 @@ func BenchmarkScan(b *testing.B) {
 	for _, bm := range benchmarks {
 		b.Run(bm.name, func(b *testing.B) {
 			b.SetBytes(int64(len(bm.data)))
-			before := cpuTime()
+			report := testenv.PerCPU(b)
 			for b.Loop() {
 				if _, err := d.Scan(bytes.NewReader(bm.data), 0, int64(len(bm.data)), true); err != nil {
 					b.Fatal(err)
 				}
 			}
-			perCPU(b, len(bm.data), before)
+			report(len(bm.data))
 		})
 	}
 }

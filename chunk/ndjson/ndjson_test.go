@@ -13,6 +13,7 @@ import (
 
 	"github.com/penstock-io/penstock/chunk/internal/lines"
 	"github.com/penstock-io/penstock/contracts"
+	"github.com/penstock-io/penstock/internal/testenv"
 )
 
 func open(src string, inputs ...string) *Reader {
@@ -191,6 +192,7 @@ func BenchmarkReader(b *testing.B) {
 	data := []byte(strings.Repeat(line, 4<<20/len(line)))
 	b.SetBytes(int64(len(data)))
 	b.ReportAllocs()
+	report := testenv.PerCPU(b)
 	for b.Loop() {
 		r := NewReader(lines.New(bytes.NewReader(data), lines.Options{MaxRecord: 1 << 20}),
 			[]string{"device_id", "ts", "seq", "state", "level"})
@@ -202,4 +204,5 @@ func BenchmarkReader(b *testing.B) {
 			}
 		}
 	}
+	report(len(data))
 }

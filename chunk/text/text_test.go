@@ -9,6 +9,7 @@ import (
 
 	"github.com/penstock-io/penstock/chunk/internal/lines"
 	"github.com/penstock-io/penstock/contracts"
+	"github.com/penstock-io/penstock/internal/testenv"
 )
 
 func open(t testing.TB, src string, f contracts.TextFormat, inputs ...string) *Reader {
@@ -105,6 +106,7 @@ func TestAllocationsPerRecord(t *testing.T) {
 func BenchmarkFields(b *testing.B) {
 	src := strings.Repeat("2026-01-01T00:00:00Z device-00017 some words that follow it\n", 50_000)
 	b.SetBytes(int64(len(src)))
+	report := testenv.PerCPU(b)
 	for b.Loop() {
 		r := open(b, src, contracts.TextFormat{Fields: []string{"ts", "id", "rest"}}, "id", "rest")
 		for {
@@ -115,4 +117,5 @@ func BenchmarkFields(b *testing.B) {
 			}
 		}
 	}
+	report(len(src))
 }

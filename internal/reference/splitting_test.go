@@ -205,6 +205,7 @@ func TestRecordsOverChunksAreThoseOfTheWhole(t *testing.T) {
 		}
 		return
 	}
+	t.Logf("%d files from seed %d on", *chosen.files, *chosen.first)
 	var next atomic.Uint64
 	for range runtime.GOMAXPROCS(0) {
 		t.Run("shard", func(t *testing.T) {

@@ -1,0 +1,37 @@
+package workers
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/penstock-io/penstock/contracts"
+	"github.com/penstock-io/penstock/cql"
+)
+
+// BenchmarkMerge makes rows of a batch of records: all keys their own, and many records of each.
+func BenchmarkMerge(b *testing.B) {
+	const records = 10_000
+	for _, keys := range []int{records, 100, 1} {
+		b.Run(fmt.Sprintf("%d-keys", keys), func(b *testing.B) {
+			l := newReading(b, 1).l
+			packed := make([][]byte, records)
+			for i := range packed {
+				packed[i] = cql.AppendValue(nil, fmt.Appendf(nil, "device-%05d", i*7919%keys))
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				l.batch.reset(l.batch.columns[:2])
+				for i, key := range packed {
+					from := len(l.batch.rows)
+					l.batch.rows = cql.AppendValue(append(l.batch.rows, key...), []byte("2026-01-01"))
+					row := cql.Row{Values: l.batch.rows[from:], Partition: len(key), Key: len(key)}
+					l.batch.add(0, 0, row, &contracts.Record{Offset: int64(i)}, 0)
+				}
+				if l.rows = l.batch.finish(base, l.rows[:0]); len(l.rows) != keys {
+					b.Fatalf("%d rows, expected %d", len(l.rows), keys)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/records, "ns/record")
+		})
+	}
+}
