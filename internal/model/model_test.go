@@ -86,12 +86,13 @@ var wide = []world{
 		May: model.Mishaps{DispatcherDies: model.Always, WorkerDies: 1, Overdue: 1, Wiped: 1},
 	}},
 	{"a worker and a dispatcher, always", model.Config{
-		Jobs: []model.Job{job(first, second, third)}, Workers: 1, Dispatchers: 1, Attempts: 2,
+		Jobs: []model.Job{job(first, second)}, Workers: 1, Dispatchers: 1, Attempts: 2,
 		May: model.Mishaps{WorkerDies: model.Always, Overdue: model.Always, Forgotten: model.Always,
 			DispatcherDies: model.Always, Faults: 2, Hopeless: 1},
 	}},
-	{"two jobs, two workers and two dispatchers", model.Config{
-		Jobs: []model.Job{job(lone), job(rival)}, Workers: 2, Dispatchers: 2, May: model.Mishaps{Overdue: 1, Wiped: 1},
+	{"two jobs and two workers", model.Config{
+		Jobs: []model.Job{job(lone), job(rival)}, Workers: 2, Dispatchers: 1,
+		May: model.Mishaps{Overdue: 1, Wiped: 1, DispatcherDies: 1},
 	}},
 }
 
