@@ -24,6 +24,11 @@ ROUNDS ?= 200
 SEED ?= 1
 FROM ?=
 
+# make chaos ROUNDS=1 SEED=68 replays one round; FROM=k begins with round k.
+ROUNDS ?= 200
+SEED ?= 1
+FROM ?=
+
 WITH_SERVERS := bin/withservers
 TEST := PENSTOCK_TEST_BINARY=$(CURDIR)/bin/penstock go test -timeout 20m
 
@@ -54,6 +59,11 @@ chaos: setup ## ROUNDS jobs under kills, lost queues and cut connections, held a
 	@CHAOS_OWN=1 CHAOS_ROUNDS=$(ROUNDS) CHAOS_SEED=$(SEED) CHAOS_FROM=$(FROM) \
 		go test ./internal/chaos -run '^TestRounds$$' -count 1 -timeout 0 -v $(ARGS)
 
+.PHONY: chaos
+chaos: setup ## ROUNDS jobs under kills, lost queues and cut connections, held against an oracle; goes on where it broke off
+	@CHAOS_OWN=1 CHAOS_ROUNDS=$(ROUNDS) CHAOS_SEED=$(SEED) CHAOS_FROM=$(FROM) \
+		go test ./internal/chaos -run '^TestRounds$$' -count 1 -timeout 0 -v $(ARGS)
+
 .PHONY: mutants
 mutants: setup ## plant the faults of internal/mutants one by one: a test must notice each
 	@$(WITH_SERVERS) go test ./internal/mutants -timeout 1h -v -plant $(ARGS)
@@ -70,10 +80,10 @@ fuzz: ## every fuzzer for FUZZTIME; what one finds is left in its package's test
 		go test "$$folder" -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $(ARGS) || result=1; \
 	done; exit $$result; }
 
-# Each part runs even where another fails. The chaos suite joins them here.
+# Each part runs even where another fails.
 .PHONY: nightly
-nightly: ## what takes too long for every change: property, fuzz, race, mutants, model; hours
-	@$(MAKE) --no-print-directory --keep-going property fuzz race mutants model
+nightly: ## what takes too long for every change: property, fuzz, race, mutants, model, chaos; hours
+	@$(MAKE) --no-print-directory --keep-going property fuzz race mutants model chaos
 
 .PHONY: model
 model: ## walk the protocol's states in larger worlds than test does; takes minutes and gigabytes

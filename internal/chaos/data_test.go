@@ -60,16 +60,17 @@ func newMaker(rng *rand.Rand, d dialect) *maker {
 
 func pick[T any](rng *rand.Rand, of ...T) T { return of[rng.IntN(len(of))] }
 
-// files makes a source: a few objects that are split or streamed, and many small ones that share chunks.
-func (m *maker) files(prefix string) []file {
+// files makes a source: a few objects that are split or streamed, and many small ones that share chunks. Sizes go with
+// that of chunks, so that a job has some dozens of them.
+func (m *maker) files(prefix string, chunkSize int) []file {
 	var all []file
 	name := func(i int) string { return fmt.Sprintf("%s%02d-%c", prefix, i, 'a'+rune(m.rng.IntN(26))) }
 	for i := range 1 + m.rng.IntN(3) {
-		all = append(all, m.file(name(i), 30_000+m.rng.IntN(90_000), m.rng.IntN(3) == 0))
+		all = append(all, m.file(name(i), chunkSize*(1+m.rng.IntN(12)), m.rng.IntN(3) == 0))
 	}
-	small := pick(m.rng, 0, 3, 12, 90)
+	small := pick(m.rng, 0, 3, 12, 70)
 	for i := range small {
-		all = append(all, m.file(name(i+10)+fmt.Sprint(i), m.rng.IntN(1200), m.rng.IntN(8) == 0))
+		all = append(all, m.file(name(i+10)+fmt.Sprint(i), m.rng.IntN(1000), m.rng.IntN(8) == 0))
 	}
 	return all
 }

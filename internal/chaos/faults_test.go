@@ -30,7 +30,7 @@ var kinds = []struct {
 	share int
 }{
 	{"kill", 6}, {"stop", 6}, {"term", 3}, {"link", 8}, {"nats-kill", 2}, {"nats-wipe", 2}, {"nats-truncate", 2},
-	{"nats-restore", 2}, {"nats-full", 1}, {"s3-kill", 2}, {"repeat", 3},
+	{"nats-restore", 2}, {"nats-full", 2}, {"s3-kill", 2}, {"repeat", 3},
 }
 
 // plan draws the round's faults.

@@ -100,20 +100,22 @@ func (r *round) judgeJob(ctx context.Context, j *job, want counts, rejects map[r
 func (r *round) judgeRejects(ctx context.Context, j *job, want map[rejected]bool) {
 	keys, err := r.s.list(ctx, r.rejects, j.pipeline+"/"+j.id+"/")
 	must(r.t, err)
-	got := map[rejected]int{}
+	got, why := map[rejected]int{}, map[rejected]string{}
 	for _, key := range keys {
 		o, err := r.s.store.GetObject(ctx, r.rejects, key, minio.GetObjectOptions{})
 		must(r.t, err)
 		for d := json.NewDecoder(o); d.More(); {
 			var line contracts.Reject
 			must(r.t, d.Decode(&line))
-			got[rejected{strings.TrimPrefix(line.Object, "s3://"+r.source+"/"), line.Offset}]++
+			at := rejected{strings.TrimPrefix(line.Object, "s3://"+r.source+"/"), line.Offset}
+			got[at]++
+			why[at] = fmt.Sprintf("%s %s: %s", line.Rule, line.Column, line.Reason)
 		}
 		o.Close() //nolint:errcheck // it was read
 	}
 	for at, n := range got {
 		if n > 1 || !want[at] {
-			r.t.Errorf("%s: %d rejects at %v, expected %v", j.id, n, at, want[at])
+			r.t.Errorf("%s: %d rejects at %v (%s), expected %v", j.id, n, at, why[at], want[at])
 		}
 	}
 	for at := range want {
@@ -205,7 +207,7 @@ func (r *round) judgeLogs() {
 	for _, name := range roles {
 		log, err := os.ReadFile(r.processes[name].log)
 		must(r.t, err)
-		for _, word := range []string{"panic:", "fatal error:", "kind=internal"} {
+		for _, word := range []string{"panic:", "fatal error:", "DATA RACE"} {
 			if at := bytes.Index(log, []byte(word)); at >= 0 {
 				r.t.Errorf("%s: %s", name, log[at:min(len(log), at+2000)])
 			}

@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"math/rand/v2"
@@ -10,7 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"testing"
+	"syscall"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -35,10 +37,10 @@ func (r *round) harmNATS(ctx context.Context, f fault) error {
 	var err error
 	switch f.kind {
 	case "nats-wipe":
-		err = os.RemoveAll(store)
+		err = empty(store)
 	case "nats-restore":
-		if err = os.RemoveAll(store); err == nil {
-			err = os.Rename(backup, store)
+		if err = empty(store); err == nil {
+			err = os.CopyFS(store, os.DirFS(backup))
 		}
 	case "nats-truncate":
 		err = truncateBlocks(store, rand.New(rand.NewPCG(f.seed, 1)))
@@ -50,6 +52,15 @@ func (r *round) harmNATS(ctx context.Context, f fault) error {
 		pause(ctx, f.hold)
 	}
 	return r.nats.Restart(ctx)
+}
+
+// empty removes what is in a folder.
+func empty(dir string) error {
+	entries, err := os.ReadDir(dir)
+	for _, e := range entries {
+		err = errors.Join(err, os.RemoveAll(filepath.Join(dir, e.Name())))
+	}
+	return err
 }
 
 // copyTree copies a store that is in use, as a backup tool does: files may vanish under it.
@@ -74,8 +85,36 @@ func truncateBlocks(store string, rng *rand.Rand) error {
 	})
 }
 
-// fillNATS has the streams of jobs, chunks and events refuse what is published for a while.
+// diskBytes is the size of the disk that a round's NATS has where one can be made.
+const diskBytes = 32 << 20
+
+// mountDisk gives NATS a small disk of its own, which takes root; without it nats-full limits the streams instead.
+func (r *round) mountDisk() {
+	store := filepath.Join(r.dir, "nats", "jetstream")
+	must(r.t, os.MkdirAll(store, 0o755))
+	r.disk = syscall.Mount("none", store, "tmpfs", 0, fmt.Sprintf("size=%d", diskBytes)) == nil
+	if r.disk {
+		r.t.Cleanup(func() { syscall.Unmount(store, syscall.MNT_DETACH) }) //nolint:errcheck // the folder stays, then
+	}
+}
+
+// fillNATS fills the disk under the store for a while. nats-server 2.15 goes on refusing when there is room again, until
+// it is started anew.
 func (r *round) fillNATS(ctx context.Context, f fault) error {
+	if !r.disk {
+		return r.limitNATS(ctx, f)
+	}
+	filler := filepath.Join(r.dir, "nats", "jetstream", "filler")
+	os.WriteFile(filler, make([]byte, 2*diskBytes), 0o600) //nolint:errcheck // it shall fail
+	pause(ctx, f.hold)
+	if err := os.Remove(filler); err != nil {
+		return err
+	}
+	return r.nats.Restart(ctx)
+}
+
+// limitNATS has the streams of jobs and chunks refuse what is published for a while.
+func (r *round) limitNATS(ctx context.Context, f fault) error {
 	js, err := jetstream.New(r.conn)
 	if err != nil {
 		return err
@@ -97,25 +136,43 @@ func (r *round) fillNATS(ctx context.Context, f fault) error {
 	return nil
 }
 
-// tape holds the chunk messages and events of a round, to be published once more.
+// tape holds the chunk messages and events of a round, to be published once more. It reads the streams as an operator
+// would: a plain subscription would make NATS take its subjects for answered while the streams are gone.
 type tape struct {
 	mu       sync.Mutex
 	messages []*nats.Msg
+	next     map[string]uint64 // sequence, by stream
 }
 
-// maxTape bounds what is kept.
-const maxTape = 20_000
+// Bounds of what is kept, and of what one look at a stream reads.
+const maxTape, maxRead = 20_000, 64
 
-func (t *tape) record(tb testing.TB, conn *nats.Conn, prefix string) {
-	for _, subject := range []string{".chunks.>", ".status.>"} {
-		_, err := conn.Subscribe(prefix+subject, func(m *nats.Msg) {
-			t.mu.Lock()
-			defer t.mu.Unlock()
-			if len(t.messages) < maxTape {
-				t.messages = append(t.messages, &nats.Msg{Subject: m.Subject, Data: m.Data})
-			}
-		})
-		must(tb, err)
+// record reads what is new in the streams. What is settled between two looks is missed.
+func (r *round) record(ctx context.Context) {
+	js, err := jetstream.New(r.conn)
+	must(r.t, err)
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	for _, name := range []string{"CHUNKS", "STATUS"} {
+		if stream, err := js.Stream(ctx, strings.ToUpper(r.prefix)+"_"+name); err == nil {
+			r.tape.read(ctx, stream)
+		}
+	}
+}
+
+func (t *tape) read(ctx context.Context, stream jetstream.Stream) {
+	name, state := stream.CachedInfo().Config.Name, stream.CachedInfo().State
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.next[name] > state.LastSeq+1 { // made anew
+		t.next[name] = 0
+	}
+	from := max(t.next[name], state.FirstSeq)
+	for seq := from; seq <= min(state.LastSeq, from+maxRead) && len(t.messages) < maxTape; seq++ {
+		t.next[name] = seq + 1
+		if m, err := stream.GetMsg(ctx, seq); err == nil {
+			t.messages = append(t.messages, &nats.Msg{Subject: m.Subject, Data: m.Data})
+		}
 	}
 }
 

@@ -49,6 +49,7 @@ type round struct {
 	table, prefix, source, state, rejects string
 	nats                                  *servers.NATS
 	natsMu                                sync.Mutex // held through a fault
+	disk                                  bool       // NATS has one of its own
 	conn                                  *nats.Conn
 	processes                             map[string]*process
 	tape                                  tape
@@ -89,10 +90,8 @@ func newRound(t testing.TB, s *suite, seed uint64) *round {
 
 func (r *round) newJob(name string, d dialect) *job {
 	m := newMaker(r.rng, d)
-	return &job{
-		id: "job-" + name, pipeline: name, dialect: d, files: m.files(name + "/"),
-		chunkSize: pick(r.rng, 2<<10, 4<<10, 8<<10, 16<<10),
-	}
+	size := pick(r.rng, 2<<10, 4<<10, 8<<10, 16<<10)
+	return &job{id: "job-" + name, pipeline: name, dialect: d, files: m.files(name+"/", size), chunkSize: size}
 }
 
 // story is what happens in the round, in words.
@@ -121,7 +120,7 @@ func (r *round) play() {
 	r.dir = filepath.Join(r.s.dir, fmt.Sprintf("round-%d", r.seed))
 	must(r.t, os.MkdirAll(filepath.Join(r.dir, "nats"), 0o755))
 	r.t.Cleanup(func() {
-		if r.t.Failed() {
+		if r.t.Failed() || os.Getenv("CHAOS_KEEP") != "" {
 			r.s.keep(r.t, r.dir, r.seed)
 		}
 		must(r.t, os.RemoveAll(r.dir))
@@ -146,6 +145,7 @@ func (r *round) setUp() {
 			must(t, err)
 		}
 	}
+	r.mountDisk()
 	var err error
 	r.nats, err = servers.StartNATS(t.Context(), filepath.Join(r.dir, "nats"), "")
 	must(t, err)
@@ -153,7 +153,7 @@ func (r *round) setUp() {
 	r.conn, err = nats.Connect(r.nats.URL, nats.MaxReconnects(-1), nats.ReconnectWait(50*time.Millisecond))
 	must(t, err)
 	t.Cleanup(r.conn.Close)
-	r.tape.record(t, r.conn, r.prefix)
+	r.tape.next = map[string]uint64{}
 	for _, j := range r.jobs {
 		r.apply(j)
 	}
@@ -274,6 +274,7 @@ func (r *round) run() {
 			r.strike(r.faults[struck])
 		}
 		r.submitLater(ctx, done)
+		r.record(ctx)
 		if r.ended(ctx) {
 			r.t.Logf("jobs ended after %.1f s, %d of %d faults", time.Since(began).Seconds(), struck, len(r.faults))
 			return

@@ -49,6 +49,9 @@ type result struct {
 func TestRounds(t *testing.T) {
 	rounds, first := number(t, "CHAOS_ROUNDS", 10), number(t, "CHAOS_SEED", 1)
 	s := newSuite(t)
+	if own() && rounds > 1 {
+		s.keepResults(t, fmt.Sprintf("seed-%d-rounds-%d.ndjson", first, rounds))
+	}
 	from := number(t, "CHAOS_FROM", s.goOn(rounds, first))
 	if from > 1 {
 		t.Logf("going on with round %d of %d (%s)", from, rounds, s.results)
@@ -95,12 +98,10 @@ func number(t *testing.T, variable string, otherwise int) int {
 
 func newSuite(t *testing.T) *suite {
 	t.Helper()
-	s := &suite{dir: t.TempDir(), results: os.Getenv("CHAOS_RESULTS"), keyspace: testenv.Name(t, "chaos")}
-	if s.results != "" {
-		must(t, os.MkdirAll(filepath.Dir(s.results), 0o755))
-	}
+	s := &suite{dir: t.TempDir(), keyspace: testenv.Name(t, "chaos")}
 	s.binary = filepath.Join(s.dir, "penstock")
-	build := exec.Command("go", "build", "-tags", "chaos", "-o", s.binary, "github.com/penstock-io/penstock/cmd/penstock")
+	build := exec.Command("go", "build", "-tags", "chaos", fmt.Sprintf("-race=%v", os.Getenv("CHAOS_RACE") != ""),
+		"-o", s.binary, "github.com/penstock-io/penstock/cmd/penstock")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build penstock: %v\n%s", err, out)
 	}
@@ -114,10 +115,10 @@ func newSuite(t *testing.T) *suite {
 	return s
 }
 
-// openCassandra takes the shared Cassandra, or starts one that rounds may kill where the suite is asked for by name.
+// openCassandra takes the shared Cassandra, or starts one that rounds may kill.
 func (s *suite) openCassandra(t *testing.T) {
 	t.Helper()
-	if os.Getenv("CHAOS_CASSANDRA") == "own" {
+	if own() {
 		s.own = testenv.StartCassandra(t, testenv.CassandraOptions{})
 		s.cassandra = s.own.Addr
 	} else {
@@ -146,8 +147,24 @@ func must(t testing.TB, err error) {
 	}
 }
 
-// goOn is the round to begin with: behind the last one that an interrupted suite of the same rounds has passed. A suite
-// that is through, or a single round, begins anew.
+// own says that the suite was asked for by `make chaos`: it has a Cassandra of its own, which rounds may kill, and keeps
+// its results.
+func own() bool { return os.Getenv("CHAOS_OWN") != "" }
+
+// keepResults names the results file: CHAOS_RESULTS, or one in the cache.
+func (s *suite) keepResults(t *testing.T, name string) {
+	t.Helper()
+	if s.results = os.Getenv("CHAOS_RESULTS"); s.results == "" {
+		cache, err := tools.CacheDir()
+		must(t, err)
+		s.results = filepath.Join(cache, "chaos", name)
+	}
+	must(t, os.MkdirAll(filepath.Dir(s.results), 0o755))
+	t.Logf("results: %s", s.results)
+}
+
+// goOn is the round to begin with: behind the last one that an interrupted suite of the same rounds has been through. A
+// suite that is through begins anew.
 func (s *suite) goOn(rounds, first int) int {
 	if s.results == "" {
 		return 1
