@@ -24,11 +24,6 @@ ROUNDS ?= 200
 SEED ?= 1
 FROM ?=
 
-# make chaos ROUNDS=1 SEED=68 replays one round; FROM=k begins with round k.
-ROUNDS ?= 200
-SEED ?= 1
-FROM ?=
-
 WITH_SERVERS := bin/withservers
 TEST := PENSTOCK_TEST_BINARY=$(CURDIR)/bin/penstock go test -timeout 20m
 
@@ -53,11 +48,6 @@ test: setup build ## all tests, against real servers; PKG and ARGS choose: make 
 .PHONY: race
 race: setup build ## the packages that run concurrently, under the race detector
 	@$(WITH_SERVERS) env $(TEST) -race $(ARGS) $(RACE)
-
-.PHONY: chaos
-chaos: setup ## ROUNDS jobs under kills, lost queues and cut connections, held against an oracle; goes on where it broke off
-	@CHAOS_OWN=1 CHAOS_ROUNDS=$(ROUNDS) CHAOS_SEED=$(SEED) CHAOS_FROM=$(FROM) \
-		go test ./internal/chaos -run '^TestRounds$$' -count 1 -timeout 0 -v $(ARGS)
 
 .PHONY: chaos
 chaos: setup ## ROUNDS jobs under kills, lost queues and cut connections, held against an oracle; goes on where it broke off
