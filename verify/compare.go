@@ -1,6 +1,8 @@
 package verify
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -48,7 +50,13 @@ func (p Parts) Verify(
 			progress(i+1, len(chosen))
 		}
 	}
-	return c.out, c.settleDoubts(ctx)
+	err = c.settleDoubts(ctx)
+	slices.SortFunc(c.out.Differences, compareDifferences)
+	return c.out, err
+}
+
+func compareDifferences(a, b Difference) int {
+	return cmp.Or(cmp.Compare(a.Object, b.Object), cmp.Compare(a.Offset, b.Offset), cmp.Compare(a.Column, b.Column))
 }
 
 func (p Parts) compare(ctx context.Context, id contracts.JobID, o Options) (*comparison, error) {
@@ -112,10 +120,21 @@ func (c *comparison) unreadable(e contracts.ErrorInfo) {
 	}
 }
 
-// take compares merged rows with the table.
+// take compares merged rows with the table: those of a partition together, since one question then reads many, and of
+// one key in the order of segments.
 func (c *comparison) take(ctx context.Context, m workers.Merged) error {
-	for from := 0; from < len(m.Rows); from += rowsAtOnce {
-		s := slice{c: c, m: m, from: from, rows: m.Rows[from:min(len(m.Rows), from+rowsAtOnce)]}
+	order := make([]int, len(m.Rows))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int {
+		return cmp.Or(bytes.Compare(m.Rows[a].PartitionBytes(), m.Rows[b].PartitionBytes()), a-b)
+	})
+	for some := range slices.Chunk(order, rowsAtOnce) {
+		s := slice{c: c, m: m, at: some, rows: make([]cql.Row, len(some))}
+		for i, at := range some {
+			s.rows[i] = m.Rows[at]
+		}
 		err := s.judge(ctx)
 		if err == nil && c.writer != nil {
 			err = s.mend(ctx)
@@ -135,7 +154,7 @@ func (c *comparison) take(ctx context.Context, m workers.Merged) error {
 type slice struct {
 	c      *comparison
 	m      workers.Merged
-	from   int // of the merged rows
+	at     []int // of the merged rows
 	rows   []cql.Row
 	cells  Cells // right and superseded
 	mended int64
@@ -257,7 +276,7 @@ func (c *comparison) enter(ctx context.Context, s *slice) error {
 
 // difference puts a finding into words.
 func (s *slice) difference(f finding) Difference {
-	origin := s.m.Origin(s.from+f.row, f.column)
+	origin := s.m.Origin(s.at[f.row], f.column)
 	d := Difference{
 		Key:     keyText(s.c.table, s.rows[f.row].KeyBytes()),
 		Verdict: f.verdict, Object: origin.Object.Address(), Offset: origin.Offset,

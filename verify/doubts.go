@@ -1,7 +1,6 @@
 package verify
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -170,9 +169,7 @@ func (c *comparison) confirm() {
 	}
 	clear(c.doubts)
 	c.doubted = 0
-	slices.SortFunc(all, func(a, b Difference) int {
-		return cmp.Or(cmp.Compare(a.Object, b.Object), cmp.Compare(a.Offset, b.Offset), cmp.Compare(a.Column, b.Column))
-	})
+	slices.SortFunc(all, compareDifferences)
 	c.out.Cells.add(Missing, int64(len(all)))
 	c.out.Differences = append(c.out.Differences, all[:min(len(all), MaxShown-len(c.out.Differences))]...)
 }
