@@ -53,6 +53,7 @@ type Docs interface {
 // Store is the truth. It is safe for concurrent use.
 type Store struct {
 	docs Docs
+	lead watch
 }
 
 // New makes a store on a bucket.

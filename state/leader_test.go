@@ -32,6 +32,19 @@ func TestLease(t *testing.T) {
 	expectLead(t, s, "a", at.Add(20*time.Second), true)
 }
 
+// TestLeaseOfAFastClock has the leader die whose clock is an hour ahead: nobody waits for that hour.
+func TestLeaseOfAFastClock(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	expectLead(t, s, "fast", at.Add(time.Hour), true)
+	expectLead(t, s, "b", at.Add(time.Second), false)
+	expectLead(t, s, "fast", at.Add(time.Hour+8*time.Second), true)
+	expectLead(t, s, "b", at.Add(9*time.Second), false) // it was renewed: seen from here on
+	expectLead(t, s, "b", at.Add(18*time.Second), false)
+	expectLead(t, s, "b", at.Add(19*time.Second), true)
+}
+
 func TestOneLeads(t *testing.T) {
 	t.Parallel()
 	s := open(t)
