@@ -42,6 +42,15 @@ func TestSameTable(t *testing.T) {
 				t.Errorf("report %+v, expected %d records", r, records)
 			}
 			compareReadings(t, l, want)
+			if v := l.run("verify", "--full", string(r.Job)); v.code != 0 {
+				t.Errorf("verify: exit %d\n%s%s", v.code, v.out, v.errOut)
+			}
+			for _, row := range l.query("SELECT 'device=' || device || '|seq=' || seq FROM readings ORDER BY seq LIMIT 5") {
+				v := l.run(append([]string{"trace", l.readings(), "--output", "json"}, strings.Split(row, "|")...)...)
+				if v.code != 0 || !strings.Contains(v.out, `"raw"`) || strings.Contains(v.out, `"source": null`) {
+					t.Errorf("trace %s: exit %d\n%s%s", row, v.code, v.out, v.errOut)
+				}
+			}
 		})
 	}
 }
