@@ -10,7 +10,8 @@ const Version = 1
 //
 //	1  ranges of plain objects, and compressed objects as a whole
 //	2  ranges of compressed objects, too
-const Reader = 2
+//	3  of some parts only the records that another job rejected
+const Reader = 3
 
 // Job is one request to load objects through one pipeline revision.
 type Job struct {
@@ -22,6 +23,7 @@ type Job struct {
 	Force     bool     `json:"force,omitempty"`      // load what the ledger holds, too
 	ChunkSize int64    `json:"chunk_size,omitempty"` // bytes; 0 is the dispatcher's setting
 	Trigger   string   `json:"trigger,omitempty"`    // cli, api, bucket, schedule: for the record only
+	Rejects   JobID    `json:"rejects,omitempty"`    // load the records that this job rejected, and no others
 }
 
 // AcceptedJob is a job as the object store keeps it, before it is acknowledged.
@@ -69,6 +71,14 @@ type Part struct {
 	Segment     int64    `json:"segment"`           // ordinal of its first segment
 	Segments    int64    `json:"segments"`          // ordinals reserved for it: 1, or more for a compressed stream
 	Blocks      *Blocks  `json:"blocks,omitempty"`  // of a range of a compressed object, where known
+	Only        *Only    `json:"only,omitempty"`    // which of its records are to be loaded; nil: all
+}
+
+// Only names the records of an object that a job rejected: those in the reject objects of some of its chunks.
+type Only struct {
+	Job   JobID `json:"job"`
+	First int   `json:"first"` // chunk
+	Last  int   `json:"last"`  // chunk
 }
 
 // Blocks are the bgzip blocks or zstd frames that start in a range of a compressed object. The range's Start and End

@@ -126,6 +126,11 @@ func (d *Dispatcher) checkJob(j *contracts.Job) error {
 			return fmt.Errorf("job %s: %w", j.ID, err)
 		}
 	}
+	if j.Rejects != "" {
+		if err := contracts.CheckName("rejects", string(j.Rejects)); err != nil {
+			return fmt.Errorf("job %s: %w", j.ID, err)
+		}
+	}
 	if len(j.Source) == 0 {
 		return contracts.Errorf(contracts.KindConfig, `job %s: no source: expected "source":["s3://bucket/key"]`, j.ID)
 	}

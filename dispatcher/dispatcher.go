@@ -113,6 +113,7 @@ type Dispatcher struct {
 	jobs          Inbox
 	notifications Inbox
 	pipelines     Pipelines
+	rejects       state.RejectDocs
 	court         *court
 }
 
@@ -124,6 +125,7 @@ type Parts struct {
 	Jobs          Inbox
 	Notifications Inbox // nil where no S3 server sends any
 	Pipelines     Pipelines
+	Rejects       state.RejectDocs // nil where no job loads rejects again
 }
 
 // New makes a dispatcher.
@@ -131,7 +133,7 @@ func New(cfg Config, p Parts) *Dispatcher {
 	cfg = cfg.withDefaults()
 	d := &Dispatcher{
 		cfg: cfg, store: p.Store, objects: p.Objects, queue: p.Queue, jobs: p.Jobs,
-		notifications: p.Notifications, pipelines: p.Pipelines,
+		notifications: p.Notifications, pipelines: p.Pipelines, rejects: p.Rejects,
 	}
 	d.court = newCourt(cfg.Jobs)
 	return d

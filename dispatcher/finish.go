@@ -65,6 +65,9 @@ func (r *runner) tally(ctx context.Context, stopped contracts.State) (contracts.
 	g.SetLimit(ledgerWriters)
 	enter := func(o contracts.Object) {
 		totals.Loaded++
+		if r.job.Rejects != "" {
+			return // of some records: the job that rejected them knows whether the object is loaded
+		}
 		g.Go(func() error { return r.d.store.AddLedger(ctx, r.job.Pipeline, r.id, o, r.d.cfg.Now().UTC()) })
 	}
 	err := r.eachObject(ctx, func(o contracts.Object, fate fate) {

@@ -212,7 +212,7 @@ func (d *Dispatcher) plan(ctx context.Context, job contracts.AcceptedJob, c *pip
 	}
 	w := d.store.NewPlan(job.ID)
 	sealed := state.Plan{SegmentSize: size, MaxRecord: d.cfg.MaxRecord, Reader: contracts.Reader}
-	out, err := d.planInto(ctx, w, job, c, size)
+	out, err := d.planInto(ctx, w, job, c, &sealed)
 	if err != nil {
 		if contracts.KindOf(err).Transient() {
 			return sealed, err
@@ -229,14 +229,18 @@ func (d *Dispatcher) plan(ctx context.Context, job contracts.AcceptedJob, c *pip
 }
 
 func (d *Dispatcher) planInto(
-	ctx context.Context, w *state.PlanWriter, job contracts.AcceptedJob, c *pipeline.Compiled, size int64,
-) (PlanResult, error) {
+	ctx context.Context, w *state.PlanWriter, job contracts.AcceptedJob, c *pipeline.Compiled, sealed *state.Plan,
+) (out PlanResult, err error) {
 	if err := d.pipelines.Prepare(ctx, c); err != nil {
-		return PlanResult{}, err
+		return out, err
+	}
+	emit := func(c state.Planned) error { return w.Add(ctx, c) }
+	if job.Rejects != "" {
+		out, sealed.SegmentSize, err = d.planRejects(ctx, job.Rejects, c, emit)
+		return out, err
 	}
 	p := Planning{
-		Objects: d.objects, Pipeline: c, Sources: job.Source, SegmentSize: size,
-		Emit: func(c state.Planned) error { return w.Add(ctx, c) },
+		Objects: d.objects, Pipeline: c, Sources: job.Source, SegmentSize: sealed.SegmentSize, Emit: emit,
 	}
 	if !job.Force {
 		ledger := d.store.Ledger(ctx, job.Pipeline)

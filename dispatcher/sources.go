@@ -103,7 +103,19 @@ func exactSource(o contracts.Object) string {
 		_, size := utf8.DecodeLastRuneInString(key)
 		key = key[:len(key)-size] + `\` + key[len(key)-size:]
 	}
+	if o.Bucket == contracts.LocalBucket {
+		return "/" + key
+	}
 	return "s3://" + o.Bucket + "/" + key
+}
+
+// ExactAddress is the source that names the object of an address and no other: wildcards in its key mean themselves.
+func ExactAddress(address string) string {
+	bucket, key, ok := strings.Cut(strings.TrimPrefix(address, "s3://"), "/")
+	if !ok || !strings.HasPrefix(address, "s3://") {
+		return exactSource(contracts.Object{Bucket: contracts.LocalBucket, Key: strings.TrimPrefix(address, "/")})
+	}
+	return exactSource(contracts.Object{Bucket: bucket, Key: key})
 }
 
 // found is an object that a source names, or why the source names none.

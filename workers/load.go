@@ -82,6 +82,10 @@ func (l *loader) loadPart(ctx context.Context, i int) error {
 		}
 	}
 	c := l.pipeline
+	only, err := l.listed(ctx, l.work.Parts[i])
+	if err != nil {
+		return l.blame(i, err)
+	}
 	r, err := chunk.NewReader(ctx, l.w.Objects, l.work.Parts[i], chunk.Spec{
 		Format: c.Format(), Inputs: c.Inputs(), Strict: c.Strict(), Required: c.Inputs()[:c.Required()],
 		MaxRecord: l.work.MaxRecord,
@@ -89,7 +93,7 @@ func (l *loader) loadPart(ctx context.Context, i int) error {
 	if err != nil {
 		return l.blame(i, err)
 	}
-	fault, err := l.readPart(ctx, i, r)
+	fault, err := l.readPart(ctx, i, r, only)
 	l.parts[i].Bytes = r.BytesRead()
 	// A local file is looked at once more when it is closed: if it changed, whatever else was found in it counts for
 	// nothing.
@@ -123,19 +127,24 @@ func (l *loader) blame(i int, err error) error {
 }
 
 // readPart takes the part's records. fault is what the reader met; err is of the chunk as a whole.
-func (l *loader) readPart(ctx context.Context, i int, r chunk.Reader) (fault, err error) {
+func (l *loader) readPart(ctx context.Context, i int, r chunk.Reader, only listed) (fault, err error) {
 	part := l.work.Parts[i]
 	t := l.pipeline.Bind(pipeline.ObjectContext{Job: l.work.Job, BaseTime: l.work.BaseTime, Object: part.Object})
 	at := position{part: i, segment: part.Segment, number: max(part.Records, 0), known: part.Records >= 0}
 	for {
 		rec, err := r.Next()
 		if err == io.EOF {
-			return nil, nil
+			return only.missed(part), nil
 		}
 		if err != nil {
 			return err, nil
 		}
-		at.count()
+		if only == nil || at.known { // else those before the part's first record are not counted either
+			at.count()
+		}
+		if !only.wants(rec.Offset) {
+			continue
+		}
 		if segment := part.Segment + l.segmentOf(part, rec.Offset); segment != at.segment {
 			if segment >= part.Segment+part.Segments {
 				return l.swollen(part, rec.Offset), nil

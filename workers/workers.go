@@ -100,6 +100,8 @@ type Parts struct {
 	Pipelines Pipelines
 	Tables    Tables
 	Rejects   Rejects
+	// RejectDocs reads what other jobs rejected; nil where no job loads that again.
+	RejectDocs state.RejectDocs
 }
 
 // Workers are the workers of one process. Make them with New and Run them once.

@@ -164,7 +164,9 @@ func (d deadChunk) where() string {
 	return fmt.Sprintf("%d objects", len(d.Parts))
 }
 
-func (d deadChunk) message() string { return cmp.Or(d.Error, &contracts.ErrorInfo{Message: "unknown"}).Message }
+func (d deadChunk) message() string {
+	return cmp.Or(d.Error, &contracts.ErrorInfo{Message: "unknown"}).Message
+}
 
 // printDead writes one line: JSON for programs, else text.
 func (a *app) printDead(v any, text string) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -15,7 +16,31 @@ import (
 
 // rejects prints a job's rejects, in the order of the files that they are from.
 func (a *app) rejects() *cobra.Command {
-	return a.onJob("rejects JOB", "Print a job's rejects as NDJSON", needStore, a.printRejects)
+	var replay, whole bool
+	c := command("rejects JOB", "Print a job's rejects as NDJSON, or load them again", cobra.ExactArgs(1),
+		func(c *cobra.Command, args []string) (err error) {
+			if whole && !replay {
+				return usageError(errors.New("--whole: expected --replay with it"))
+			}
+			if err := contracts.CheckName("job", args[0]); err != nil {
+				return usageError(err)
+			}
+			need, run := needStore, a.printRejects
+			if replay {
+				need, run = needAll, func(ctx context.Context, p *plant, id contracts.JobID) error {
+					return a.replayRejects(ctx, p, id, whole)
+				}
+			}
+			p, err := a.plant(c, need)
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, p.Close()) }()
+			return run(c.Context(), p, contracts.JobID(args[0]))
+		})
+	c.Flags().BoolVar(&replay, "replay", false, "load these records again, by the pipeline as it is now")
+	c.Flags().BoolVar(&whole, "whole", false, "with --replay: load the whole files that they are of, in order")
+	return c
 }
 
 // printRejects writes the reject objects that canonical completions name, since others may be left over from attempts

@@ -61,6 +61,7 @@ func (p *plant) runDispatcher(ctx context.Context) error {
 	return dispatcher.New(cfg, dispatcher.Parts{
 		Store: p.store, Objects: p.objects, Queue: p.queue, Pipelines: p.pipelines,
 		Jobs: dispatcherInbox{jobs, p.queue}, Notifications: dispatcherInbox{notifications, p.queue},
+		Rejects: p.rejectDocs(),
 	}).Run(ctx)
 }
 
@@ -114,8 +115,13 @@ func (p *plant) runWorkers(ctx context.Context, concurrency int) error {
 	defer chunks.Stop()
 	return workers.New(cfg, workers.Parts{
 		Store: p.store, Objects: p.objects, Queue: p.queue, Chunks: workerInbox{chunks}, Pipelines: p.pipelines,
-		Tables: p.pipelines, Rejects: objects.NewDocs(p.s3, v.str("rejects_bucket")),
+		Tables: p.pipelines, Rejects: p.rejectDocs(), RejectDocs: p.rejectDocs(),
 	}).Run(ctx)
+}
+
+// rejectDocs are the reject objects.
+func (p *plant) rejectDocs() *objects.Docs {
+	return objects.NewDocs(p.s3, p.settings.str("rejects_bucket"))
 }
 
 // runRoles runs a dispatcher, and workers unless there are none, until ctx ends.
