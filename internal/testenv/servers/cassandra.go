@@ -37,7 +37,8 @@ type Cassandra struct {
 	CertFile string // PEM, a client's, "" without TLS
 	KeyFile  string
 
-	secure *tls.Config
+	secure   *tls.Config
+	settings *cassandraSettings
 }
 
 //go:embed cassandra.yaml.tmpl
@@ -52,6 +53,7 @@ var cassandraTemplate = template.Must(template.New("cassandra.yaml").Parse(cassa
 type cassandraSettings struct {
 	CassandraOptions
 	Dir               string
+	Address           string // of CQL
 	Port, StoragePort int
 	Durable           bool
 	Certificate       string // key and certificate, PEM
@@ -69,15 +71,15 @@ func StartCassandra(ctx context.Context, dir string, o CassandraOptions) (*Cassa
 	if err != nil {
 		return nil, err
 	}
-	settings := cassandraSettings{CassandraOptions: o, Dir: dir, Durable: !o.Lossy}
+	settings := &cassandraSettings{CassandraOptions: o, Dir: dir, Address: "127.0.0.1", Durable: !o.Lossy}
 	if settings.Port, err = freePort(); err != nil {
 		return nil, err
 	}
 	if settings.StoragePort, err = freePort(); err != nil {
 		return nil, err
 	}
-	s := &Cassandra{Addr: net.JoinHostPort("127.0.0.1", strconv.Itoa(settings.Port))}
-	if err := s.issueCerts(&settings); err != nil {
+	s := &Cassandra{settings: settings, Addr: net.JoinHostPort(settings.Address, strconv.Itoa(settings.Port))}
+	if err := s.issueCerts(settings); err != nil {
 		return nil, err
 	}
 	if err := settings.write(); err != nil {
@@ -100,6 +102,17 @@ func StartCassandra(ctx context.Context, dir string, o CassandraOptions) (*Cassa
 		return nil, fmt.Errorf("cassandra: change the superuser's password: %w", err)
 	}
 	return s, nil
+}
+
+// Move restarts the server on another address of this machine, such as 127.0.0.2, with the same port and data.
+func (s *Cassandra) Move(ctx context.Context, address string) error {
+	s.Kill()
+	s.settings.Address = address
+	s.Addr = net.JoinHostPort(address, strconv.Itoa(s.settings.Port))
+	if err := s.settings.write(); err != nil {
+		return err
+	}
+	return s.Restart(ctx)
 }
 
 // issueCerts makes the certificates that TLS needs, if it is asked for.
