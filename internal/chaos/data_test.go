@@ -92,7 +92,7 @@ func (m *maker) file(key string, size int, packed bool) file {
 		var z bytes.Buffer
 		w := gzip.NewWriter(&z)
 		w.Write(text) //nolint:errcheck // to memory
-		w.Close()     //nolint:errcheck // to memory
+		w.Close()     // to memory
 		f.key, f.stored = f.key+".gz", z.Bytes()
 	}
 	return f

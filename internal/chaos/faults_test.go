@@ -56,6 +56,8 @@ func (r *round) draw(kind string) fault {
 		hold: time.Duration(r.rng.IntN(1500)) * time.Millisecond,
 	}
 	switch {
+	case kind == "kill" && f.seed%4 == 0: // the others have to do without it
+		f.hold += 3 * lease
 	case kind == "stop": // mostly beyond the lease: the chunk goes to another
 		f.hold = pick(r.rng, lease/2, lease*5/4, lease*5/4, lease*2)
 	case kind == "link":

@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -87,7 +86,8 @@ func (r *round) judgeJob(ctx context.Context, j *job, want counts, rejects map[r
 	objects := contracts.ObjectTotals{Total: int64(len(j.files)), Loaded: int64(len(j.files))}
 	if j.report.State != state || j.report.Objects != objects || j.report.Error != nil || j.report.Chunks.Dead != 0 ||
 		j.report.Chunks.Done != j.report.Chunks.Total {
-		r.t.Errorf("%s: report %+v (error %+v), expected %s and %d objects", j.id, j.report, j.report.Error, state, len(j.files))
+		r.t.Errorf("%s: report %+v (error %+v), expected %s and %d objects", j.id, j.report, j.report.Error, state,
+			len(j.files))
 	}
 	for _, kind := range []string{"dead", "failures"} {
 		if found, err := r.s.list(ctx, r.state, "jobs/"+j.id+"/"+kind+"/"); err != nil || len(found) > 0 {
@@ -111,7 +111,7 @@ func (r *round) judgeRejects(ctx context.Context, j *job, want map[rejected]bool
 			got[at]++
 			why[at] = fmt.Sprintf("%s %s: %s", line.Rule, line.Column, line.Reason)
 		}
-		o.Close() //nolint:errcheck // it was read
+		o.Close() // it was read
 	}
 	for at, n := range got {
 		if n > 1 || !want[at] {
@@ -240,22 +240,21 @@ func (r *round) dumpQueue(dump *strings.Builder) {
 			fmt.Fprintf(dump, "%s %s: %d %v\n", j.id, kind, len(found), err)
 		}
 	}
-	js, err := jetstream.New(r.conn)
-	for streams := js.ListStreams(ctx); err == nil; {
-		for info := range streams.Info() {
-			fmt.Fprintf(dump, "%s: %+v\n", info.Config.Name, info.State)
-			for c := range must1(js.Stream(ctx, info.Config.Name)).ListConsumers(ctx).Info() {
-				fmt.Fprintf(dump, "  %s: pending %d, held %d, redelivered %d\n", c.Name, c.NumPending, c.NumAckPending, c.NumRedelivered)
-			}
-		}
-		err = cmp.Or(streams.Err(), errors.New("end of list"))
+	for _, name := range []string{"JOBS", "CHUNKS", "STATUS", "DEAD"} {
+		r.dumpStream(ctx, dump, strings.ToUpper(r.prefix)+"_"+name)
 	}
-	fmt.Fprintln(dump, err)
 }
 
-func must1[T any](v T, err error) T {
+func (r *round) dumpStream(ctx context.Context, dump *strings.Builder, name string) {
+	js, err := jetstream.New(r.conn)
+	must(r.t, err)
+	stream, err := js.Stream(ctx, name)
 	if err != nil {
-		panic(err)
+		fmt.Fprintf(dump, "%s: %v\n", name, err)
+		return
 	}
-	return v
+	fmt.Fprintf(dump, "%s: %+v\n", name, stream.CachedInfo().State)
+	for c := range stream.ListConsumers(ctx).Info() {
+		fmt.Fprintf(dump, "  %s: pending %d, held %d\n", c.Name, c.NumPending, c.NumAckPending)
+	}
 }

@@ -43,7 +43,7 @@ func newLink(t testing.TB, base mood, target func() string) *link {
 	l.turns, l.turn = context.WithCancel(context.Background())
 	l.running.Go(l.accept)
 	t.Cleanup(func() {
-		listener.Close() //nolint:errcheck // it ends here
+		listener.Close() // it ends here
 		l.set(mood{cut: true})
 		l.running.Wait()
 	})
@@ -62,7 +62,7 @@ func (l *link) set(m mood) {
 	l.turns, l.turn = context.WithCancel(context.Background())
 	if drop {
 		for c := range l.conns {
-			c.Close() //nolint:errcheck // that is the fault
+			c.Close() // that is the fault
 		}
 	}
 }
@@ -117,7 +117,7 @@ func (l *link) drop(c net.Conn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.conns, c)
-	c.Close() //nolint:errcheck // it ends here
+	c.Close() // it ends here
 }
 
 // pump carries bytes one way, and closes both ways at the end.

@@ -65,7 +65,8 @@ func empty(dir string) error {
 
 // copyTree copies a store that is in use, as a backup tool does: files may vanish under it.
 func copyTree(from, to string) error {
-	if out, err := exec.Command("cp", "-r", from, to).CombinedOutput(); err != nil && !strings.Contains(string(out), "No such file") {
+	out, err := exec.Command("cp", "-r", from, to).CombinedOutput()
+	if err != nil && !strings.Contains(string(out), "No such file") {
 		return fmt.Errorf("copy %s: %w: %s", from, err, out)
 	}
 	return nil
@@ -98,8 +99,8 @@ func (r *round) mountDisk() {
 	}
 }
 
-// fillNATS fills the disk under the store for a while. nats-server 2.15 goes on refusing when there is room again, until
-// it is started anew.
+// fillNATS fills the disk under the store for a while. nats-server 2.15 goes on refusing when there is room again,
+// until it is started anew.
 func (r *round) fillNATS(ctx context.Context, f fault) error {
 	if !r.disk {
 		return r.limitNATS(ctx, f)

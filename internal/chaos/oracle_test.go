@@ -15,10 +15,9 @@ import (
 
 // cell is a field of a record, or the value of a column.
 type cell struct {
-	set   bool // else the record says nothing of it
-	null  bool
-	text  string
-	isStr bool // JSON: a string, else a number or something else
+	set  bool // else the record says nothing of it
+	null bool
+	text string
 }
 
 // record is what a line came to.
@@ -142,7 +141,7 @@ func convert(in map[string]cell) (map[string]cell, bool) {
 	}
 	out["twice"] = cell{set: true, null: true}
 	if v2 := out["v2"]; v2.set && !v2.null {
-		n, _ := strconv.ParseInt(v2.text, 10, 64) //nolint:errcheck // parsed before
+		n, _ := strconv.ParseInt(v2.text, 10, 64) // parsed before
 		out["twice"] = cell{set: true, text: fmt.Sprint(2 * n)}
 	}
 	return out, true
