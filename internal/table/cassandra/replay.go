@@ -26,8 +26,8 @@ func (w *Writer) checkReplay(ctx context.Context) error {
 	}
 }
 
-// defaultTTL is how many seconds rows of a table live that are written without a TTL; 0 is for ever. base is false where
-// it is a materialized view.
+// defaultTTL is how many seconds rows of a table live that are written without a TTL; 0 is for ever. base is false
+// where it is a materialized view.
 func (db *DB) defaultTTL(ctx context.Context, keyspace, table string) (seconds int, base bool, err error) {
 	err = db.with(ctx, "read the options of table "+keyspace+"."+table, func(s *gocql.Session) error {
 		err := s.Query(`SELECT default_time_to_live FROM system_schema.tables WHERE keyspace_name = ? AND table_name = ?`,
