@@ -12,12 +12,17 @@ import (
 // checkpointSegments is how many segments of a compressed stream lie at least between two checkpoints.
 const checkpointSegments = 16
 
-// checkpoints says whether the chunk is one long stream, which a worker that takes it over must decompress from its
-// start, but need not write again from there.
+// checkpoints says whether the chunk is one long stream, or a range with long blocks, which a worker that takes it over
+// must decompress from its start, but need not write again from there.
 func (l *loader) checkpoints() bool {
-	parts := l.work.Parts
-	return l.w.Store != nil && len(parts) == 1 && parts[0].Whole && parts[0].Segments > checkpointSegments &&
-		parts[0].Object.Size > l.work.SegmentSize
+	if l.w.Store == nil || len(l.work.Parts) != 1 {
+		return false
+	}
+	part := l.work.Parts[0]
+	if b := part.Blocks; b != nil {
+		return b.End-b.Start > checkpointSegments*l.work.SegmentSize
+	}
+	return part.Whole && part.Segments > checkpointSegments && part.Object.Size > l.work.SegmentSize
 }
 
 // resume takes up what another worker, or a try before, has left. What cannot be read is as good as nothing.

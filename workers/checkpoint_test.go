@@ -61,11 +61,16 @@ func (c *cells) Write(_ context.Context, rows []cql.Row) (refused []cql.Refusal,
 	return refused, nil
 }
 
-func checkpointRig(t *testing.T, c *cells) (*rig, contracts.ChunkWork) {
+func checkpointRig(t *testing.T, c *cells, blocks bool) (*rig, contracts.ChunkWork) {
 	t.Helper()
 	r := newRig(compiled(t, checkpointSpec), write(c.Write))
-	r.source.data["o"] = zipped(mixed(500))
+	data := mixed(500)
+	r.source.data["o"] = zipped(data)
 	w := work(r.source.part("o", "gzip", 5, 4000))
+	if blocks {
+		w.Parts[0].Whole = false
+		w.Parts[0].Blocks = &contracts.Blocks{Next: w.Parts[0].End, End: int64(len(data))}
+	}
 	w.SegmentSize = 200
 	return r, w
 }
@@ -74,8 +79,13 @@ func checkpointRig(t *testing.T, c *cells) (*rig, contracts.ChunkWork) {
 // not write from the start again.
 func TestCheckpoints(t *testing.T) {
 	t.Parallel()
+	t.Run("a stream", func(t *testing.T) { t.Parallel(); breakOff(t, false) })
+	t.Run("a range", func(t *testing.T) { t.Parallel(); breakOff(t, true) })
+}
+
+func breakOff(t *testing.T, blocks bool) {
 	once := &cells{rows: map[string]int64{}}
-	plain, w := checkpointRig(t, once)
+	plain, w := checkpointRig(t, once, blocks)
 	want, err := newLoader(plain.Workers).load(t.Context(), w)
 	must(t, err)
 	if k := want.Counts; k.Rejected == 0 || k.Filtered == 0 || k.Merged == 0 || len(want.Rejects) != 1 {
@@ -85,7 +95,7 @@ func TestCheckpoints(t *testing.T) {
 	spared := 0
 	for n := 1; n <= once.calls; n += 3 {
 		table := &cells{rows: map[string]int64{}, failAt: n}
-		r, w := checkpointRig(t, table)
+		r, w := checkpointRig(t, table, blocks)
 		r.Store = state.New(docs)
 		w.Chunk = n
 		if _, err := newLoader(r.Workers).load(t.Context(), w); contracts.KindOf(err) != contracts.KindInterrupted {
@@ -118,7 +128,7 @@ func TestCheckpoints(t *testing.T) {
 func TestCheckpointsThatCannotBeRead(t *testing.T) {
 	t.Parallel()
 	table := &cells{rows: map[string]int64{}}
-	r, w := checkpointRig(t, table)
+	r, w := checkpointRig(t, table, false)
 	docs := teststore.Docs(t, client)
 	r.Store = state.New(docs)
 	for n, text := range []string{"", "junk", `{"v":99,"segment":70}`} {
@@ -135,7 +145,7 @@ func TestCheckpointsThatCannotBeRead(t *testing.T) {
 func TestWhatIsNotCheckpointed(t *testing.T) {
 	t.Parallel()
 	table := &cells{rows: map[string]int64{}}
-	r, w := checkpointRig(t, table)
+	r, w := checkpointRig(t, table, false)
 	r.Store = state.New(nil)
 	small := w.Parts[0]
 	small.Segments = checkpointSegments
