@@ -52,6 +52,7 @@ race: setup build ## the packages that run concurrently, under the race detector
 .PHONY: chaos
 chaos: setup ## ROUNDS jobs under kills, lost queues and cut connections, held against an oracle; goes on where it broke off
 	@CHAOS_OWN=1 CHAOS_ROUNDS=$(ROUNDS) CHAOS_SEED=$(SEED) CHAOS_FROM=$(FROM) \
+		$$(unshare -rm true 2>/dev/null && echo unshare -rm env CHAOS_DISK=1) \
 		go test ./internal/chaos -run '^TestRounds$$' -count 1 -timeout 0 -v $(ARGS)
 
 .PHONY: mutants
