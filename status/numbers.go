@@ -55,7 +55,7 @@ func (c *counter) next(
 		return Numbered{}, err
 	}
 	if first := planned.Parts[0]; first.Whole || contracts.CompareObjects(first.Object, c.object) != 0 {
-		c.object, c.before = first.Object, 0
+		c.object, c.before = first.Object, min(first.Records, 0) // -1 where the plan does not begin with its first record
 	}
 	out, done := Numbered{Before: c.before}, false
 	if ended {

@@ -21,11 +21,14 @@ func TestRecordsBeforeAChunkCountOnlyDoneOnes(t *testing.T) {
 	part := func(key string, whole bool) contracts.Part {
 		return contracts.Part{Object: contracts.Object{Bucket: "b", Key: key, ETag: "e"}, Whole: whole}
 	}
+	later := part("f", false)
+	later.Records = -1
 	for _, parts := range [][]contracts.Part{
 		{part("a", false)}, {part("a", false)}, {part("a", false)}, // 0 to 2: all done
 		{part("b", true), part("c", true)},                                             // 3
 		{part("d", false)}, {part("d", false)}, {part("d", false)}, {part("d", false)}, // 4 to 7: 5 dead
 		{part("e", false)}, {part("e", false)}, {part("e", false)}, // 8 to 10: 9 has no outcome
+		{later}, {later}, // 11 and 12: of rejects that are loaded again, from the midst of an object on
 	} {
 		must(t, w.Add(ctx, state.Planned{Parts: parts}))
 	}
@@ -47,7 +50,7 @@ func TestRecordsBeforeAChunkCountOnlyDoneOnes(t *testing.T) {
 		must(t, err)
 		found = append(found, fmt.Sprintf("%d:%d", c.Chunk, c.Before))
 	}
-	want := []string{"0:0", "1:10", "2:21", "3:0", "4:0", "5:14", "6:-1", "7:-1", "8:0", "10:-1"}
+	want := []string{"0:0", "1:10", "2:21", "3:0", "4:0", "5:14", "6:-1", "7:-1", "8:0", "10:-1", "11:-1", "12:-1"}
 	if !slices.Equal(found, want) {
 		t.Errorf("found %v, expected %v", found, want)
 	}
