@@ -258,8 +258,15 @@ func (a *app) retry() *cobra.Command {
 			if _, err := p.store.Report(ctx, id); err != nil {
 				return contracts.Errorf(contracts.KindConfig, "job %s is not over: expected one that has ended", id)
 			}
-			job := old.Job
-			job.ID, job.Force = contracts.NewJobID(time.Now(), p.owner+randomText(8)), false
+			job, err := p.again(ctx, old)
+			if err != nil {
+				return err
+			}
+			if len(job.Source) == 0 {
+				fmt.Fprintf(a.Err, "job %s has loaded all of its objects: nothing to retry\n", id)
+				return nil
+			}
+			job.ID = contracts.NewJobID(time.Now(), p.owner+randomText(8))
 			workers, err := p.settings.integer("workers", 0)
 			if err != nil {
 				return usageError(err)
