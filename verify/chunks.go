@@ -87,8 +87,8 @@ func (c *chunks) scan(ctx context.Context, n int, planned state.Planned) (scan c
 	return scan, nil
 }
 
-// loaded is the n-th chunk's message with those parts that were read to their end, and the completion that says so: of
-// the others nobody knows how much is in the table. A chunk that was not loaded has no parts.
+// loaded is the n-th chunk's message with those parts that were read to their end, and the completion with what it says
+// of these: of the others nobody knows how much is in the table. A chunk that was not loaded has no parts.
 func (c *chunks) loaded(ctx context.Context, n int) (w contracts.ChunkWork, done contracts.Completion, err error) {
 	done, _, err = c.store.Completion(ctx, c.job.plan.Job, n)
 	if err != nil || len(done.Parts) == 0 {
@@ -101,11 +101,12 @@ func (c *chunks) loaded(ctx context.Context, n int) (w contracts.ChunkWork, done
 		return w, done, err
 	}
 	var whole []contracts.Part
+	var results []contracts.PartResult
 	for i, part := range w.Parts {
 		if i < len(done.Parts) && done.Parts[i].Error == nil {
-			whole = append(whole, part)
+			whole, results = append(whole, part), append(results, done.Parts[i])
 		}
 	}
-	w.Parts = whole
+	w.Parts, done.Parts = whole, results
 	return w, done, nil
 }

@@ -73,7 +73,7 @@ func (p Parts) compare(ctx context.Context, id contracts.JobID, o Options) (*com
 		return nil, err
 	}
 	c := &comparison{
-		Parts: p, opened: job, table: job.pipeline.Table(), replays: workers.NewReplay(p.Objects, p.Pipelines),
+		Parts: p, opened: job, table: job.pipeline.Table(), replays: p.newReplay(),
 		chunks: p.chunks(job), doubts: doubts{},
 		out: Result{Job: id, Differences: []Difference{}, Errors: []contracts.ErrorInfo{}},
 	}
@@ -105,7 +105,12 @@ func (c *comparison) chunk(ctx context.Context, n int) error {
 		return err
 	}
 	c.out.Chunks++
-	for _, part := range again.Parts {
+	for i, part := range again.Parts {
+		if part.Error == nil && part.Counts != loaded.Parts[i].Counts {
+			part.Error = contracts.Info(contracts.At(contracts.KindInternal, work.Parts[i].Object.Address(), -1,
+				"read again, its records come to %+v, and when it was loaded to %+v: was it loaded by another version?",
+				part.Counts, loaded.Parts[i].Counts))
+		}
 		if part.Error != nil {
 			c.unreadable(*part.Error)
 		}

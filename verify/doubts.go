@@ -104,7 +104,7 @@ func (c *comparison) shadow(ctx context.Context, o opened, first int) error {
 	if !mayDelete(o.pipeline) || traceable(o.pipeline) != nil {
 		return nil
 	}
-	chunks, replays := c.Parts.chunks(o), workers.NewReplay(c.Objects, c.Pipelines)
+	chunks, replays := c.Parts.chunks(o), c.newReplay()
 	columns := o.pipeline.Table().Columns
 	for n := first; n < o.plan.Totals.Chunks; n++ {
 		work, loaded, err := chunks.loaded(ctx, n)

@@ -7,12 +7,13 @@ import (
 	"fmt"
 
 	"github.com/penstock-io/penstock/contracts"
+	"github.com/penstock-io/penstock/state"
 )
 
 // refused goes through the records of a chunk that the database refused, in the order of reading, which is the order in
 // which a load stores them. It holds those of one reject object at a time.
 type refused struct {
-	rejects Rejects
+	rejects state.RejectDocs
 	work    contracts.ChunkWork
 	objects map[string]bool // of the parts that are read: other objects' rejects do not come up
 	keys    []string        // to read
@@ -26,7 +27,7 @@ type place struct {
 	offset int64
 }
 
-func newRefused(r Rejects, work contracts.ChunkWork, c contracts.Completion) *refused {
+func newRefused(r state.RejectDocs, work contracts.ChunkWork, c contracts.Completion) *refused {
 	objects := map[string]bool{}
 	for _, part := range work.Parts {
 		objects[part.Object.Address()] = true
@@ -52,7 +53,7 @@ func (r *refused) skip(ctx context.Context, part int, offset int64) bool {
 
 // load reads the next reject object.
 func (r *refused) load(ctx context.Context) error {
-	data, err := r.rejects.Get(ctx, r.keys[0])
+	data, _, err := r.rejects.Get(ctx, r.keys[0])
 	if err != nil {
 		return fmt.Errorf("read the rejects of chunk %d: %w", r.work.Chunk, err)
 	}

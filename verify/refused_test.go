@@ -13,11 +13,11 @@ import (
 // documents are reject objects in memory.
 type documents map[string]string
 
-func (d documents) Get(_ context.Context, key string) ([]byte, error) {
+func (d documents) Get(_ context.Context, key string) ([]byte, string, error) {
 	if text, ok := d[key]; ok {
-		return []byte(text), nil
+		return []byte(text), "", nil
 	}
-	return nil, errors.New("no " + key)
+	return nil, "", errors.New("no " + key)
 }
 
 func part(key string) contracts.Part {

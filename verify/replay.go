@@ -7,6 +7,10 @@ import (
 	"github.com/penstock-io/penstock/workers"
 )
 
+func (p Parts) newReplay() *workers.Replay {
+	return workers.NewReplay(p.Objects, p.Pipelines, p.Store, p.Rejects)
+}
+
 // replay gives take the merged rows of a chunk's parts as they were loaded, without the records that are rejects. What
 // is wrong with a source now is in the completion's parts.
 func (p Parts) replay(

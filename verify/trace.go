@@ -140,7 +140,7 @@ func (p Parts) explainSegment(ctx context.Context, o opened, segment int64, row 
 	}
 	work.Parts = work.Parts[part : part+1]
 	search := &search{table: o.pipeline.Table(), row: row, at: o.plan.Base + segment, cells: cells}
-	again, err := p.replay(ctx, workers.NewReplay(p.Objects, p.Pipelines), work, done, search.take)
+	again, err := p.replay(ctx, p.newReplay(), work, done, search.take)
 	if err != nil && !errors.Is(err, errPassed) {
 		return err
 	}

@@ -30,18 +30,13 @@ type Tables interface {
 	Writer(ctx context.Context, c *pipeline.Compiled) (workers.Writer, error) // of repairs
 }
 
-// Rejects reads reject objects.
-type Rejects interface {
-	Get(ctx context.Context, key string) ([]byte, error)
-}
-
 // Parts are what this package is joined to.
 type Parts struct {
 	Store     *state.Store
 	Objects   chunk.Opener
 	Pipelines workers.Pipelines
 	Tables    Tables
-	Rejects   Rejects
+	Rejects   state.RejectDocs
 	Now       func() time.Time
 }
 

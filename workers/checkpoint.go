@@ -15,7 +15,7 @@ const checkpointSegments = 16
 // checkpoints says whether the chunk is one long stream, or a range with long blocks, which a worker that takes it over
 // must decompress from its start, but need not write again from there.
 func (l *loader) checkpoints() bool {
-	if l.w.Store == nil || len(l.work.Parts) != 1 {
+	if l.w.Store == nil || l.passOver != nil || len(l.work.Parts) != 1 { // a replay wants all rows
 		return false
 	}
 	part := l.work.Parts[0]

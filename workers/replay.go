@@ -8,6 +8,7 @@ import (
 	"github.com/penstock-io/penstock/contracts"
 	"github.com/penstock-io/penstock/cql"
 	"github.com/penstock-io/penstock/pipeline"
+	"github.com/penstock-io/penstock/state"
 )
 
 // Replay reads chunks as a load does, merged rows and all, and writes nothing: whoever asks gets the rows instead of
@@ -18,10 +19,13 @@ type Replay struct {
 	take   func(context.Context, Merged) error
 }
 
-// NewReplay makes a replay of chunks of these objects and pipelines.
-func NewReplay(objects chunk.Opener, p Pipelines) *Replay {
+// NewReplay makes a replay of chunks of these objects and pipelines. Store and rejects tell of the records that a job of
+// rejects loads; without them such a job is refused.
+func NewReplay(objects chunk.Opener, p Pipelines, store *state.Store, rejects state.RejectDocs) *Replay {
 	r := &Replay{}
-	parts := Parts{Objects: objects, Pipelines: p, Tables: replayTables{r}, Rejects: noRejects{}}
+	parts := Parts{
+		Store: store, RejectDocs: rejects, Objects: objects, Pipelines: p, Tables: replayTables{r}, Rejects: noRejects{},
+	}
 	r.loader = newLoader(New(Config{}, parts))
 	r.loader.passOver = func(part int, offset int64) bool { return r.skip != nil && r.skip(part, offset) }
 	return r

@@ -48,7 +48,7 @@ func TestReplayYieldsWhatALoadWrites(t *testing.T) {
 	must(t, err)
 
 	var again, origins []string
-	replay := NewReplay(r.source, pipelines{c: c})
+	replay := NewReplay(r.source, pipelines{c: c}, nil, nil)
 	got, err := replay.Chunk(t.Context(), w, nil, func(_ context.Context, m Merged) error {
 		again = append(again, shown(m.Rows)...)
 		for i := range m.Rows {
@@ -82,7 +82,7 @@ func TestReplaySkipsWhatTheDatabaseRefused(t *testing.T) {
 	source := &store{data: map[string][]byte{"o": []byte(replayed)}}
 	var rows, origins []string
 	skip := func(part int, offset int64) bool { return part == 0 && offset == 54 }
-	got, err := NewReplay(source, pipelines{c: c}).Chunk(t.Context(), work(source.part("o", "none", 7, 1)), skip,
+	got, err := NewReplay(source, pipelines{c: c}, nil, nil).Chunk(t.Context(), work(source.part("o", "none", 7, 1)), skip,
 		func(_ context.Context, m Merged) error {
 			rows = append(rows, shown(m.Rows)...)
 			for column := range 5 {
@@ -106,7 +106,7 @@ func TestReplayEndsWithItsTaker(t *testing.T) {
 	t.Parallel()
 	source := &store{data: map[string][]byte{"o": []byte(replayed)}}
 	enough := errors.New("enough")
-	_, err := NewReplay(source, pipelines{c: compiled(t, replaySpec)}).Chunk(
+	_, err := NewReplay(source, pipelines{c: compiled(t, replaySpec)}, nil, nil).Chunk(
 		t.Context(), work(source.part("o", "none", 7, 1)), nil, func(context.Context, Merged) error { return enough })
 	if !errors.Is(err, enough) {
 		t.Errorf("error %v, expected the taker's", err)

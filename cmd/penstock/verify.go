@@ -61,7 +61,7 @@ func (a *app) verify() *cobra.Command {
 func (p *plant) verifier() verify.Parts {
 	return verify.Parts{
 		Store: p.store, Objects: p.objects, Pipelines: p.pipelines, Tables: verifyTables{p.pipelines}, Now: time.Now,
-		Rejects: rejectObjects{objects.NewDocs(p.s3, p.settings.str("rejects_bucket"))},
+		Rejects: objects.NewDocs(p.s3, p.settings.str("rejects_bucket")),
 	}
 }
 
@@ -73,13 +73,6 @@ func (t verifyTables) Reader(ctx context.Context, c *pipeline.Compiled) (verify.
 
 func (t verifyTables) Writer(ctx context.Context, c *pipeline.Compiled) (workers.Writer, error) {
 	return t.pipelines.Writer(ctx, c)
-}
-
-type rejectObjects struct{ docs *objects.Docs }
-
-func (r rejectObjects) Get(ctx context.Context, key string) ([]byte, error) {
-	data, _, err := r.docs.Get(ctx, key)
-	return data, err
 }
 
 // mayRepair refuses to write again what is older than the table remembers deletions: it would bring deleted cells back.

@@ -301,3 +301,21 @@ func (l *lab) mixedCells() []string {
 	}
 	return all
 }
+
+// TestVerifyReadsRejectsAgain verifies and traces a job that loaded what another had rejected.
+func TestVerifyReadsRejectsAgain(t *testing.T) {
+	t.Parallel()
+	l := newFileLab(t)
+	source := l.putText("a.csv", "id,n\na,1\nb,x2\nc,3\n")
+	r := l.report(l.run("load", "--output", "json", l.file("small.yaml", smallPipeline), source), 3)
+	mended := strings.Replace(smallPipeline, "type: int}", `type: int, expr: 'int(trimPrefix(n, "x"))'}`, 1)
+	l.apply(l.file("small.yaml", mended))
+	again := l.report(l.run("rejects", string(r.Job), "--replay", "--output", "json"), 0)
+	if v := l.verify(again.Job, 0, "--full"); v.Rows != 1 || v.Cells != (cellCounts{Right: 1}) {
+		t.Errorf("found %+v after %+v", v, again)
+	}
+	if out := l.ok("trace", "small", "id=b"); !strings.Contains(out, `"b,x2"`) || !strings.Contains(out, string(again.Job)) {
+		t.Errorf("trace: %s", out)
+	}
+	l.verify(r.Job, 0)
+}
