@@ -70,8 +70,8 @@ var faults = []fault{
 	},
 	{
 		name: "merge buffer flushed by memory instead of by plan",
-		edits: []edit{{"workers/load.go", "l.batch.add(at.segment, at.part, row, rec, max(at.number, 0))\n",
-			"l.batch.add(at.segment, at.part, row, rec, max(at.number, 0))\n" +
+		edits: []edit{{"workers/load.go", "l.batch.add(at.segment, at.part, row, rec, at.number)\n",
+			"l.batch.add(at.segment, at.part, row, rec, at.number)\n" +
 				"\t\tif len(l.batch.raws) >= 64<<10 {\n\t\t\treturn l.flush(ctx)\n\t\t}\n"}},
 		pkg: "./workers", test: "TestSegmentIsOneMerge",
 	},
