@@ -59,7 +59,7 @@ func ReadBlocks(
 		return Head{}, nil, err
 	}
 	defer u.close()
-	t := &trail{units: u}
+	t := &trail{units: u, size: obj.Size}
 	h, err := readHead(t, obj, f, maxHead)
 	if err != nil {
 		return Head{}, nil, nil // whoever reads the whole of it meets the same
@@ -120,6 +120,7 @@ func isSeekable(last []byte) bool {
 // trail reads units as one stream and remembers where each began. It is for heads: it grows with their number.
 type trail struct {
 	*units
+	size   int64 // stored bytes of the object; fewer may be there
 	begun  bool
 	off    int64 // decompressed
 	starts []contracts.Blocks
@@ -138,7 +139,9 @@ func (t *trail) Read(p []byte) (int, error) {
 			}
 		}
 		at := t.at()
-		if err := t.next(); err != nil {
+		if err := t.next(); err == io.EOF && at < t.size {
+			return 0, io.ErrUnexpectedEOF // what is there ends with a unit, and the object does not
+		} else if err != nil {
 			return 0, err
 		}
 		t.begun = true

@@ -304,3 +304,28 @@ func TestRangesOfCompressedObjectsYieldTheSameRecords(t *testing.T) {
 		})
 	}
 }
+
+// TestAHeadThatGoesOnBehindWhatIsRead: where the bytes read for the head end with a block, the file does not.
+func TestAHeadThatGoesOnBehindWhatIsRead(t *testing.T) {
+	t.Parallel()
+	csv := contracts.CSVFormat{Delimiter: ",", Quote: `"`, Header: true}
+	f := compressedFormat(contracts.Format{Name: "csv", CSV: csv})
+	for key, first := range map[string][]byte{
+		"o.bgz": block(t, 6, "id,v"),
+		"o.zst": append(multiframe(t, "id"), multiframe(t, ",v")...),
+	} {
+		rest := block(t, 6, "alue\n1,2\n")
+		if key == "o.zst" {
+			rest = multiframe(t, "alue\n1,2\n")
+		}
+		m := &memory{data: append(first, rest...)}
+		head, blocks, err := chunk.ReadBlocks(t.Context(), m, m.object(key), f, int64(len(first)))
+		if err != nil || blocks != nil {
+			t.Errorf("%s: found the head %q at %+v, %v: expected none", key, head.Names, blocks, err)
+		}
+		head, blocks, err = chunk.ReadBlocks(t.Context(), m, m.object(key), f, int64(len(m.data)))
+		if err != nil || blocks == nil || len(head.Names) != 2 || head.Names[1] != "value" {
+			t.Errorf("%s: found the head %q at %+v, %v", key, head.Names, blocks, err)
+		}
+	}
+}
