@@ -90,6 +90,64 @@ var goldens = []struct {
 	{"event_failed", &Event{V: 1, Job: "20261121t120000-k3x9q2ab", Pipeline: "readings", Kind: EventFailed, Time: noon,
 		Report: &report}},
 	{"report", &report},
+	{"job_of_rejects", &Job{V: 1, ID: "20261121t130000-7b2mf0qe", Pipeline: "readings", Revision: "0f3c",
+		Source: []string{"s3://landing/b.csv"}, Force: true, Rejects: "20261121t120000-k3x9q2ab"}},
+	{"chunk_work_of_rejects", &ChunkWork{V: 1, Job: "20261121t130000-7b2mf0qe", Work: Load, Pipeline: "readings",
+		Revision: "0f3c", Base: 1_795_266_000_000_000, BaseTime: noon, SegmentSize: 8 << 20, MaxRecord: 1 << 20, Reader: 3,
+		Parts: []Part{{Object: object, Start: 24, End: 4096, Compression: "none", Records: -1, Segments: 1,
+			Only: &Only{Job: "20261121t120000-k3x9q2ab", First: 1, Last: 4}}}}},
+	{"completion_dead", &Completion{V: 1, Job: "20261121t120000-k3x9q2ab", Chunk: 1, Parts: []PartResult{{Error: &failed}},
+		Error: &failed, Worker: "worker-0", Seconds: 1.25, Attempts: 5}},
+	{"scan_result_failed", &ScanResult{V: 1, Job: "20261121t120000-k3x9q2ab", Chunk: 1, Error: &failed}},
+	{"report_done", &Report{Job: "20261121t120000-k3x9q2ab", Pipeline: "readings", Revision: "0f3c", State: StateDone,
+		Objects: ObjectTotals{Total: 1, Skipped: 1}}},
+	{"reject", &Reject{Job: "20261121t120000-k3x9q2ab", Pipeline: "readings", Object: "s3://landing/2026/a.csv",
+		Version: "v1", Offset: 8_388_613, Length: 9, Record: ptr(int64(81_921)), Column: "level", Rule: RuleRange,
+		Value: "99999999999", Reason: "out of range", Raw: ptr("d1,99999999999")}},
+	{"reject_not_numbered", &Reject{Job: "20261121t120000-k3x9q2ab", Pipeline: "readings",
+		Object: "s3://landing/2026/a.ndjson", Version: "v1", Offset: 8_388_613, Length: 2, InChunk: 7, Rule: RuleEncoding,
+		Reason: "expected UTF-8", RawBase64: []byte{0xff, 0xfe}}},
+}
+
+// TestGoldensSetEveryField, so that a field which is added has its encoding held, too.
+func TestGoldensSetEveryField(t *testing.T) {
+	t.Parallel()
+	set, known := map[string]bool{}, map[string]bool{}
+	for _, g := range goldens {
+		noteFields(reflect.ValueOf(g.value), set, known)
+	}
+	for field := range known {
+		if !set[field] {
+			t.Errorf("no golden sets %s: add one that does", field)
+		}
+	}
+}
+
+// noteFields walks a message of this package and notes its fields, and those that are not zero.
+func noteFields(v reflect.Value, set, known map[string]bool) {
+	switch v.Kind() {
+	case reflect.Pointer:
+		noteFields(v.Elem(), set, known)
+	case reflect.Slice:
+		for i := range v.Len() {
+			noteFields(v.Index(i), set, known)
+		}
+	case reflect.Struct:
+		if v.Type().PkgPath() != reflect.TypeFor[Job]().PkgPath() {
+			return
+		}
+		for i := range v.NumField() {
+			name := v.Type().Name() + "." + v.Type().Field(i).Name
+			if v.Type().Field(i).Tag.Get("json") == "-" {
+				continue
+			}
+			known[name] = true
+			if !v.Field(i).IsZero() {
+				set[name] = true
+				noteFields(v.Field(i), set, known)
+			}
+		}
+	}
 }
 
 func TestGoldens(t *testing.T) {
