@@ -24,9 +24,10 @@ func (s *Store) Reopen(job contracts.JobID, now time.Time) Reopening {
 	return Reopening{store: s, job: job, shelf: "history/" + stamp + "/"}
 }
 
-// Chunk forgets that a chunk is dead, what failed in it, and that a user has seen that.
+// Chunk forgets that a chunk is dead, what failed in it, that a user has seen that, and how far its load had come: what
+// it had written may be gone, since a table that was lost is made again before a replay.
 func (r Reopening) Chunk(ctx context.Context, chunk int) error {
-	for _, kind := range []string{"failures", "discarded", "dead"} {
+	for _, kind := range []string{"checkpoint", "failures", "discarded", "dead"} {
 		if err := r.put(ctx, fmt.Sprintf("%s/%09d", kind, chunk)); err != nil {
 			return err
 		}

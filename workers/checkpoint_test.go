@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/penstock-io/penstock/contracts"
 	"github.com/penstock-io/penstock/cql"
@@ -122,6 +123,31 @@ func breakOff(t *testing.T, blocks bool) {
 	}
 	if spared == 0 {
 		t.Error("no checkpoint spared a write")
+	}
+}
+
+// TestAReplayIsWrittenFromItsStart: a table that was dropped is made again before its dead chunks are replayed, so that
+// it holds nothing of what they had written.
+func TestAReplayIsWrittenFromItsStart(t *testing.T) {
+	t.Parallel()
+	once := &cells{rows: map[string]int64{}}
+	plain, w := checkpointRig(t, once, false)
+	_, err := newLoader(plain.Workers).load(t.Context(), w)
+	must(t, err)
+	table := &cells{rows: map[string]int64{}, failAt: once.calls}
+	r, w := checkpointRig(t, table, false)
+	r.withState(t)
+	if _, err := newLoader(r.Workers).load(t.Context(), w); err == nil {
+		t.Fatal("the load was not broken off")
+	}
+	_, err = r.Store.Checkpoint(t.Context(), "j1", 0)
+	must(t, err)
+	must(t, r.Store.Reopen("j1", time.Now()).Chunk(t.Context(), 0))
+	clear(table.rows)
+	c, err := newLoader(r.Workers).load(t.Context(), w)
+	must(t, err)
+	if !reflect.DeepEqual(table.rows, once.rows) {
+		t.Errorf("%d rows, expected %d: %+v", len(table.rows), len(once.rows), c.Counts)
 	}
 }
 
