@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -68,6 +69,7 @@ func (r *round) judge() {
 		counts, rejects := want.load(j.dialect, j.files)
 		r.judgeJob(ctx, j, counts, rejects)
 	}
+	r.judgeDead(ctx)
 	r.judgeTable(want.lines())
 	r.judgeLogs()
 }
@@ -95,6 +97,20 @@ func (r *round) judgeJob(ctx context.Context, j *job, want counts, rejects map[r
 		}
 	}
 	r.judgeRejects(ctx, j, rejects)
+}
+
+// judgeDead wants no dead letter.
+func (r *round) judgeDead(ctx context.Context) {
+	js, err := jetstream.New(r.conn)
+	must(r.t, err)
+	stream, err := js.Stream(ctx, strings.ToUpper(r.prefix)+"_DEAD")
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return // lost, and not made again before the dispatchers left
+	}
+	must(r.t, err)
+	if n := stream.CachedInfo().State.Msgs; n > 0 {
+		r.t.Errorf("%d dead letters, expected none", n)
+	}
 }
 
 func (r *round) judgeRejects(ctx context.Context, j *job, want map[rejected]bool) {
