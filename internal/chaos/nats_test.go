@@ -89,8 +89,8 @@ func truncateBlocks(store string, rng *rand.Rand) error {
 // diskBytes is the size of the disk that a round's NATS has where one can be made.
 const diskBytes = 32 << 20
 
-// mountDisk gives NATS a small disk of its own where CHAOS_DISK says that mounts are this process's own and end with it;
-// elsewhere nats-full limits the streams instead.
+// mountDisk gives NATS a small disk of its own where CHAOS_DISK says that mounts are this process's own and end with
+// it; elsewhere nats-full limits the streams instead.
 func (r *round) mountDisk() {
 	if os.Getenv("CHAOS_DISK") == "" {
 		return
