@@ -58,7 +58,7 @@ func (l *loader) checkpoint(ctx context.Context, segment int64) error {
 	return nil
 }
 
-// dropCheckpoint forgets what was saved: the chunk is through.
+// dropCheckpoint forgets what was saved: the chunk has an outcome that is stored.
 func (l *loader) dropCheckpoint(ctx context.Context) error {
 	if !l.checkpoints() || l.saved == l.work.Parts[0].Segment {
 		return nil

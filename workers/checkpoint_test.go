@@ -12,6 +12,7 @@ import (
 
 	"github.com/penstock-io/penstock/contracts"
 	"github.com/penstock-io/penstock/cql"
+	"github.com/penstock-io/penstock/internal/objects"
 	"github.com/penstock-io/penstock/internal/teststore"
 	"github.com/penstock-io/penstock/state"
 )
@@ -117,12 +118,43 @@ func breakOff(t *testing.T, blocks bool) {
 		if !reflect.DeepEqual(r.rejects.docs, plain.rejects.docs) {
 			t.Errorf("broken off at write %d: found other reject objects", n)
 		}
-		if _, err := r.Store.Checkpoint(t.Context(), "j1", n); contracts.KindOf(err) != contracts.KindMissing {
-			t.Errorf("the checkpoint is still there: %v", err)
-		}
 	}
 	if spared == 0 {
 		t.Error("no checkpoint spared a write")
+	}
+}
+
+// away is a store that is away when the first completion is to be stored.
+type away struct {
+	*objects.Docs
+	was bool
+}
+
+func (a *away) Create(ctx context.Context, key string, data []byte) error {
+	if !a.was && strings.Contains(key, "/done/") {
+		a.was = true
+		return contracts.Errorf(contracts.KindUnavailable, "the store is away")
+	}
+	return a.Docs.Create(ctx, key, data)
+}
+
+// TestCheckpointsLastUntilTheOutcomeIsStored: a stream is not written again from its start for its last step.
+func TestCheckpointsLastUntilTheOutcomeIsStored(t *testing.T) {
+	t.Parallel()
+	table := &cells{rows: map[string]int64{}}
+	r, w := checkpointRig(t, table, false)
+	r.Store = state.New(&away{Docs: teststore.Docs(t, client)})
+	l := newLoader(r.Workers)
+	if err := r.attempt(t.Context(), w, l, false, 1); contracts.KindOf(err) != contracts.KindUnavailable {
+		t.Fatalf("found %v", err)
+	}
+	once := table.calls
+	must(t, r.attempt(t.Context(), w, l, true, 1))
+	if again := table.calls - once; again > 2*checkpointSegments || 2*again > once {
+		t.Errorf("%d of %d writes were made again", again, once)
+	}
+	if _, err := r.Store.Checkpoint(t.Context(), "j1", 0); contracts.KindOf(err) != contracts.KindMissing {
+		t.Errorf("the checkpoint is still there: %v", err)
 	}
 }
 

@@ -85,7 +85,10 @@ func (w *Workers) attempt(
 		return err
 	}
 	completion.Attempts = deliveries
-	return w.conclude(ctx, completion, work)
+	if err := w.conclude(ctx, completion, work); err != nil {
+		return err
+	}
+	return l.dropCheckpoint(ctx)
 }
 
 // maxDeliveries is a backstop: a chunk that kills its worker's process leaves no failure to count. Hand-backs count

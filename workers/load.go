@@ -56,7 +56,7 @@ func (l *loader) load(ctx context.Context, work contracts.ChunkWork) (contracts.
 	if !c.Counts.Balanced() {
 		return c, contracts.Errorf(contracts.KindInternal, "the counts of chunk %d do not add up: %+v", work.Chunk, c.Counts)
 	}
-	return c, l.dropCheckpoint(ctx)
+	return c, nil
 }
 
 func (l *loader) open(ctx context.Context, work contracts.ChunkWork) (err error) {
