@@ -89,3 +89,15 @@ func TestEveryCommandSaysWhatItDoes(t *testing.T) {
 	}
 	visit((&app{}).root())
 }
+
+// TestHelpIsOfCommands holds the longer help against the commands: each is some command's, and --help prints it.
+func TestHelpIsOfCommands(t *testing.T) {
+	t.Parallel()
+	root := (&app{}).root()
+	for _, h := range longHelp() {
+		c, rest, err := root.Find(strings.Fields(h.command))
+		if err != nil || len(rest) > 0 || !strings.HasSuffix(c.Long, strings.TrimSpace(h.text)) {
+			t.Errorf("the help of %q is no command's: found %q, %v", h.command, rest, err)
+		}
+	}
+}

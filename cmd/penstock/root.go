@@ -109,6 +109,7 @@ func (a *app) root() *cobra.Command {
 	addFlags(flags)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError(err) })
 	root.AddCommand(a.commands()...)
+	explain(root)
 	return root
 }
 
@@ -116,7 +117,7 @@ func (a *app) root() *cobra.Command {
 func command(use, short string, args cobra.PositionalArgs, run func(*cobra.Command, []string) error) *cobra.Command {
 	check := func(c *cobra.Command, given []string) error {
 		if err := args(c, given); err != nil {
-			return usageError(fmt.Errorf("%s: %w: expected `penstock %s`", c.Name(), err, use))
+			return usageError(fmt.Errorf("%s: %w: expected `%s %s`", c.Name(), err, c.Parent().CommandPath(), use))
 		}
 		return nil
 	}
