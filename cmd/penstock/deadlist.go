@@ -248,7 +248,7 @@ func (a *app) showChunk(d deadChunk) error {
 	for i, f := range d.Failures {
 		fmt.Fprintf(a.Out, "  attempt  %d: %s: %s\n", i+1, f.Kind, oneLine(f.Message))
 	}
-	fmt.Fprintf(a.Out, "  next     `penstock dead replay %s %d` once the cause is mended; "+
-		"`penstock retry %s` for objects that changed\n", d.Job, d.Chunk, d.Job)
+	fmt.Fprintf(a.Out, "  next     `penstock dead replay %s %d` once the database or its table is mended; "+
+		"`penstock retry %s` where the object was\n", d.Job, d.Chunk, d.Job)
 	return nil
 }

@@ -30,8 +30,11 @@ func (a *app) printReport(r contracts.Report) error {
 	}
 	if r.Error != nil {
 		fmt.Fprintf(a.Out, "  error    %s: %s\n", r.Error.Kind, r.Error.Message)
-		fmt.Fprintf(a.Out, "  next     `penstock report %s --failures` shows all errors; once they are mended, "+
-			"`penstock retry %s` loads what is missing\n", r.Job, r.Job)
+		fmt.Fprintf(a.Out, "  next     `penstock report %s --failures` shows all errors\n", r.Job)
+	}
+	if r.State == contracts.StateFailed || r.State == contracts.StateCancelled {
+		fmt.Fprintf(a.Out, "  next     `penstock retry %s` loads what is missing, by the same revision of the pipeline; "+
+			"if that was mended, or a local file that was uploaded, load again instead: what is loaded is skipped\n", r.Job)
 	}
 	return nil
 }

@@ -146,6 +146,13 @@ func (a *app) describeVerified(r verify.Result) {
 	if hidden := r.Sources - len(r.Errors); hidden > 0 {
 		fmt.Fprintf(a.Out, "  and %d more sources\n", hidden)
 	}
+	if r.Cells.Missing > 0 {
+		fmt.Fprintf(a.Out, "  next     `penstock verify %s --full --repair` writes what is missing\n", r.Job)
+	}
+	if r.Cells.Differs > 0 {
+		fmt.Fprintln(a.Out, "  next     of two values of one write time the greater stays: what --repair leaves different, "+
+			"a new load with --force writes")
+	}
 }
 
 func describeDifference(d verify.Difference) string {
