@@ -69,8 +69,10 @@ func (d *Dispatcher) rejecting(ctx context.Context, of contracts.JobID, c *pipel
 		return state.Plan{}, contracts.Errorf(contracts.KindConfig,
 			"rejects of job %s: it is of pipeline %q: expected %q", of, job.Pipeline, name)
 	}
-	if _, err := d.store.Report(ctx, of); err != nil {
-		return state.Plan{}, contracts.Errorf(contracts.KindConfig, "job %s is not over: expected one that has ended", of)
+	if _, err := d.store.Report(ctx, of); contracts.KindOf(err) == contracts.KindMissing {
+		return state.Plan{}, notOver(of)
+	} else if err != nil {
+		return state.Plan{}, err
 	}
 	if d.rejects == nil {
 		return state.Plan{}, contracts.Errorf(contracts.KindConfig, "rejects of job %s: they are not read again here", of)

@@ -12,13 +12,14 @@ import (
 
 // Reopen has chunks of a job that has ended loaded again; none named means all that are not done. They are loaded as
 // they would have been then, at the same timestamps, so that whatever was written later stays. It returns how many they
-// are. The next leader that looks at the store takes the job up.
+// are. The next leader that looks at the store takes the job up. Of a job that is being replayed already it returns how
+// many of these chunks have no outcome yet, and does nothing.
 //
 // Only a job whose chunks had all come to an outcome can be reopened: what was stopped would stop again.
 func Reopen(
 	ctx context.Context, store *state.Store, id contracts.JobID, chunks []int, now time.Time,
 ) (int, error) {
-	plan, err := reopenable(ctx, store, id)
+	plan, over, err := reopenable(ctx, store, id)
 	if err != nil {
 		return 0, err
 	}
@@ -28,6 +29,9 @@ func Reopen(
 	}
 	if chunks, err = undone(progress, id, chunks); err != nil || len(chunks) == 0 {
 		return 0, err
+	}
+	if !over {
+		return pending(progress, id, chunks)
 	}
 	again, reader := store.Reopen(id, now), store.PlanReader(plan)
 	scanned := 0 // scans before this chunk are as they should be
@@ -48,26 +52,55 @@ func Reopen(
 	return len(chunks), again.Commit(ctx, snapshot)
 }
 
-// reopenable gives the plan of a job that can be reopened.
-func reopenable(ctx context.Context, store *state.Store, id contracts.JobID) (plan state.Plan, err error) {
+// reopenable gives the plan of a job that can be reopened; false where it was, and is not over again.
+func reopenable(
+	ctx context.Context, store *state.Store, id contracts.JobID,
+) (plan state.Plan, over bool, err error) {
 	if _, err = store.Job(ctx, id); err != nil {
-		return plan, err
+		return plan, false, err
 	}
 	report, err := store.Report(ctx, id)
 	if contracts.KindOf(err) == contracts.KindMissing {
-		if err := store.Activate(ctx, id); err != nil { // as a replay that broke off has left it, perhaps
-			return plan, err
+		if err = store.Activate(ctx, id); err != nil { // as a replay that broke off has left it, perhaps
+			return plan, false, err
 		}
-		return plan, contracts.Errorf(contracts.KindConfig, "job %s is not over: expected one that has ended", id)
+		reopened, err := store.Reopened(ctx, id)
+		if err == nil && !reopened {
+			err = notOver(id)
+		}
+		if err != nil {
+			return plan, false, err
+		}
+		plan, err = store.Plan(ctx, id)
+		return plan, false, err
 	}
 	if err != nil {
-		return plan, err
+		return plan, false, err
 	}
 	if t := report.Chunks; report.State == contracts.StateCancelled || t.Total == 0 || t.Total != t.Done+t.Dead {
-		return plan, contracts.Errorf(contracts.KindConfig, "job %s ended before its chunks were through (%s): they cannot "+
-			"be replayed: `penstock retry %s` loads what is missing by a new job", id, report.State, id)
+		return plan, false, contracts.Errorf(contracts.KindConfig, "job %s ended before its chunks were through (%s): "+
+			"they cannot be replayed: `penstock retry %s` loads what is missing by a new job", id, report.State, id)
 	}
-	return store.Plan(ctx, id)
+	plan, err = store.Plan(ctx, id)
+	return plan, true, err
+}
+
+func notOver(id contracts.JobID) error {
+	return contracts.Errorf(contracts.KindConfig,
+		"job %s is not over: expected one that has ended: `penstock status %s --watch` waits for that", id, id)
+}
+
+// pending counts those chunks of a job that is being replayed which have no outcome yet.
+func pending(p *status.Progress, id contracts.JobID, chunks []int) (n int, err error) {
+	for _, c := range chunks {
+		if !p.Has(c) {
+			n++
+		}
+	}
+	if n == 0 {
+		return 0, notOver(id)
+	}
+	return n, nil
 }
 
 // undone are the chunks that are not done, of those named or of all, in order.

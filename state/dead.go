@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"iter"
 	"strconv"
 	"time"
@@ -25,7 +26,7 @@ func (s *Store) Dead(ctx context.Context, job contracts.JobID) iter.Seq2[contrac
 			if err == nil {
 				c, done, err = s.Completion(ctx, job, chunk)
 			}
-			if done {
+			if done || contracts.KindOf(err) == contracts.KindMissing { // reopened since it was listed
 				continue
 			}
 			if !yield(c, err) || err != nil {
@@ -40,7 +41,7 @@ func (s *Store) Failures(ctx context.Context, job contracts.JobID, chunk int) ([
 	var f failures
 	err := s.read(ctx, chunkKey(job, "failures", chunk), &f)
 	if contracts.KindOf(err) == contracts.KindMissing {
-		return nil, nil
+		return []contracts.ErrorInfo{}, nil
 	}
 	return f.Errors, err
 }
@@ -74,12 +75,25 @@ type Refused struct {
 	Data    []byte    `json:"data"`
 }
 
-// PutRefused stores a message that was refused; the first one of the same subject and data counts.
+// PutRefused stores a message that was refused. Where one of the same subject and data was before, the reason is the
+// new one's, and no user has seen it yet.
 func (s *Store) PutRefused(ctx context.Context, r Refused) error {
 	sum := sha256.Sum256([]byte(r.Subject + "\x00" + string(r.Data)))
 	r.V, r.ID = contracts.Version, hex.EncodeToString(sum[:8])
-	_, err := s.createJSON(ctx, "refused/"+r.ID, r)
-	return err
+	err := s.update(ctx, "refused/"+r.ID, func(old []byte) ([]byte, error) {
+		var first Refused
+		if old != nil {
+			if err := contracts.Unmarshal(old, &first); err != nil {
+				return nil, err
+			}
+			r.Time = first.Time
+		}
+		return json.Marshal(r)
+	})
+	if err != nil {
+		return err
+	}
+	return s.docs.Delete(ctx, "refused-seen/"+r.ID)
 }
 
 // Refused is a message that was refused; KindMissing where there is none.

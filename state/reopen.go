@@ -24,6 +24,14 @@ func (s *Store) Reopen(job contracts.JobID, now time.Time) Reopening {
 	return Reopening{store: s, job: job, shelf: "history/" + stamp + "/"}
 }
 
+// Reopened says whether a job was reopened, once or more often.
+func (s *Store) Reopened(ctx context.Context, job contracts.JobID) (bool, error) {
+	for _, err := range s.docs.List(ctx, jobKey(job, "history/"), "") {
+		return err == nil, err
+	}
+	return false, nil
+}
+
 // Chunk forgets that a chunk is dead, what failed in it, that a user has seen that, and how far its load had come: what
 // it had written may be gone, since a table that was lost is made again before a replay.
 func (r Reopening) Chunk(ctx context.Context, chunk int) error {
@@ -50,8 +58,12 @@ func (r Reopening) Scan(ctx context.Context, chunk int) error {
 	return nil
 }
 
-// Commit puts the job among those that are to run. progress is a snapshot of the fold without what was reopened.
+// Commit puts the job among those that are to run. progress is a snapshot of the fold without what was reopened. What
+// was asked of the job, too late to change its end, is asked no more: it would rest or end again at once.
 func (r Reopening) Commit(ctx context.Context, progress []byte) error {
+	if err := r.put(ctx, "control"); err != nil {
+		return err
+	}
 	if err := r.store.SaveProgress(ctx, r.job, progress); err != nil {
 		return err
 	}

@@ -31,8 +31,8 @@ func InOrder(ctx context.Context, store *state.Store, plan state.Plan) iter.Seq2
 		}
 		c := counter{plan: store.PlanReader(plan)}
 		for chunk := range plan.Totals.Chunks {
-			out, err := c.next(ctx, store, plan.Job, chunk, ended.has(chunk))
-			if (err != nil || ended.has(chunk)) && !yield(out, err) || err != nil {
+			out, has, err := c.next(ctx, store, plan.Job, chunk, ended.has(chunk))
+			if (err != nil || has) && !yield(out, err) || err != nil {
 				return
 			}
 		}
@@ -46,21 +46,23 @@ type counter struct {
 	before int64 // -1 where not known
 }
 
-// next goes over a chunk, and reads its outcome if it has one.
+// next goes over a chunk, and reads its outcome if it has one; false where it has none, or none any more: it was
+// reopened since it was listed.
 func (c *counter) next(
 	ctx context.Context, store *state.Store, job contracts.JobID, chunk int, ended bool,
-) (Numbered, error) {
+) (out Numbered, has bool, err error) {
 	planned, err := c.plan.Chunk(ctx, chunk)
 	if err != nil {
-		return Numbered{}, err
+		return out, false, err
 	}
 	if first := planned.Parts[0]; first.Whole || contracts.CompareObjects(first.Object, c.object) != 0 {
 		c.object, c.before = first.Object, min(first.Records, 0) // -1 where the plan does not begin with its first record
 	}
-	out, done := Numbered{Before: c.before}, false
-	if ended {
-		if out.Completion, done, err = store.Completion(ctx, job, chunk); err != nil {
-			return out, err
+	done := false
+	if out.Before = c.before; ended {
+		out.Completion, done, err = store.Completion(ctx, job, chunk)
+		if has = contracts.KindOf(err) != contracts.KindMissing; has && err != nil {
+			return out, false, err
 		}
 	}
 	if done && c.before >= 0 {
@@ -68,5 +70,5 @@ func (c *counter) next(
 	} else {
 		c.before = -1
 	}
-	return out, nil
+	return out, has, nil
 }

@@ -135,11 +135,14 @@ func (a *app) replayMessage(ctx context.Context, p *plant, id string) error {
 	if want := p.subjects().Job(contracts.LastToken(r.Subject)); r.Subject != want {
 		return contracts.Errorf(contracts.KindConfig, "message %s came on %s: expected one on %s", id, r.Subject, want)
 	}
-	if err := p.queue.PublishJob(ctx, contracts.LastToken(r.Subject), r.Data); err != nil {
+	if err := p.store.DiscardRefused(ctx, id); err != nil { // first: if it is refused again, it is listed again
 		return err
 	}
-	fmt.Fprintf(a.Err, "message %s is published again: `penstock jobs` shows its job, or `dead list` why not\n", id)
-	return p.store.DiscardRefused(ctx, id)
+	if err := p.queue.PublishJob(ctx, contracts.LastToken(r.Subject), r.Data); err != nil {
+		return errors.Join(err, p.store.PutRefused(context.WithoutCancel(ctx), r))
+	}
+	fmt.Fprintf(a.Err, "message %s is published again: `penstock jobs` shows its job, or `penstock dead list` why not\n", id)
+	return nil
 }
 
 func (a *app) deadDiscard() *cobra.Command {

@@ -25,6 +25,9 @@ func (a *app) printFailures(ctx context.Context, p *plant, id contracts.JobID) e
 			return err
 		}
 		c, done, err := p.store.Completion(ctx, id, chunk)
+		if contracts.KindOf(err) == contracts.KindMissing {
+			continue // reopened since it was listed
+		}
 		if err != nil {
 			return err
 		}

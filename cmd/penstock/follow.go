@@ -108,16 +108,13 @@ func (a *app) await(
 }
 
 // ended says whether an event is of the end of its job, and gives the report. An event from before a job's dead chunks
-// were replayed is no end.
+// were replayed is no end, and while the store is away nobody knows whether it is one: the next look tells.
 func (p *plant) ended(ctx context.Context, e contracts.Event) (contracts.Report, bool) {
-	if !e.Kind.Terminal() || e.Report == nil {
+	if !e.Kind.Terminal() {
 		return contracts.Report{}, false
 	}
 	r, err := p.store.Report(ctx, e.Job)
-	if err != nil {
-		return *e.Report, contracts.KindOf(err) != contracts.KindMissing
-	}
-	return r, true
+	return r, err == nil
 }
 
 // remind publishes a job again that no dispatcher has accepted yet: NATS may have lost it, and twice is once.

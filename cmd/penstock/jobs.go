@@ -147,6 +147,16 @@ func soFar(ctx context.Context, p *plant, id contracts.JobID) (contracts.Report,
 	return acc.Running(time.Now()), err
 }
 
+// over gives the report of a job that has ended.
+func (p *plant) over(ctx context.Context, id contracts.JobID) (contracts.Report, error) {
+	r, err := p.store.Report(ctx, id)
+	if contracts.KindOf(err) == contracts.KindMissing {
+		err = contracts.Errorf(contracts.KindConfig,
+			"job %s is not over: expected one that has ended: `penstock status %s --watch` waits for that", id, id)
+	}
+	return r, err
+}
+
 func (p *plant) rejectsAddress(job contracts.AcceptedJob) string {
 	return fmt.Sprintf("s3://%s/%s/%s/", p.settings.str("rejects_bucket"), job.Pipeline, job.ID)
 }
@@ -255,8 +265,8 @@ func (a *app) retry() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if _, err := p.store.Report(ctx, id); err != nil {
-				return contracts.Errorf(contracts.KindConfig, "job %s is not over: expected one that has ended", id)
+			if _, err := p.over(ctx, id); err != nil {
+				return err
 			}
 			job, err := p.again(ctx, old)
 			if err != nil {

@@ -16,9 +16,9 @@ func (a *app) replayRejects(ctx context.Context, p *plant, id contracts.JobID, w
 	if err != nil {
 		return err
 	}
-	report, err := p.store.Report(ctx, id)
+	report, err := p.over(ctx, id)
 	if err != nil {
-		return contracts.Errorf(contracts.KindConfig, "job %s is not over: expected one that has ended", id)
+		return err
 	}
 	if report.Records.Rejected == 0 {
 		fmt.Fprintf(a.Err, "job %s has no rejects: nothing to load\n", id)

@@ -41,6 +41,10 @@ func (p *plant) unloaded(ctx context.Context, old contracts.AcceptedJob, plan st
 		}
 		return nil
 	}
+	if int64(len(plan.Failures)) < plan.Totals.Failed {
+		return nil, contracts.Errorf(contracts.KindConfig, "job %s failed to plan %d objects and knows only %d of them: "+
+			"expected fewer; load their prefix with `penstock load --force`", old.ID, plan.Totals.Failed, len(plan.Failures))
+	}
 	for _, f := range plan.Failures {
 		if f.Object == nil {
 			return old.Source, nil
