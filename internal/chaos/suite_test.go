@@ -6,6 +6,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
+	"log"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -120,6 +122,7 @@ func number(t *testing.T, variable string, otherwise int) int {
 func newSuite(t *testing.T) *suite {
 	t.Helper()
 	s := &suite{dir: t.TempDir(), keyspace: testenv.Name(t, "chaos")}
+	s.openCassandra(t)
 	s.binary = filepath.Join(s.dir, "penstock")
 	build := exec.Command("go", "build", "-tags", "chaos", fmt.Sprintf("-race=%v", os.Getenv("CHAOS_RACE") != ""),
 		"-o", s.binary, "github.com/penstock-io/penstock/cmd/penstock")
@@ -132,7 +135,6 @@ func newSuite(t *testing.T) *suite {
 		Creds: credentials.NewStaticV4(s.s3.AccessKey, s.s3.SecretKey, ""),
 	})
 	must(t, err)
-	s.openCassandra(t)
 	return s
 }
 
@@ -147,7 +149,7 @@ func (s *suite) openCassandra(t *testing.T) {
 	}
 	cluster := gocql.NewCluster(s.cassandra)
 	cluster.Timeout, cluster.ConnectTimeout, cluster.PageSize = time.Minute, time.Minute, 1000
-	cluster.ReconnectInterval = time.Second
+	cluster.ReconnectInterval, cluster.Logger = time.Second, log.New(io.Discard, "", 0)
 	var err error
 	s.cql, err = cluster.CreateSession()
 	must(t, err)
