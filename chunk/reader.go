@@ -71,7 +71,7 @@ func openAt(part contracts.Part, f contracts.Format) int64 {
 		return 0
 	case part.Blocks != nil:
 		return max(part.Blocks.Start, first)
-	case part.Start <= first || NeedsScan(f):
+	case part.Start <= first || NeedsScan(f) || part.Only != nil: // a record of Only is what such a part begins with
 		return part.Start
 	default:
 		return part.Start - 1
