@@ -21,10 +21,10 @@ type upInfo struct {
 	Target string `json:"target"`
 }
 
-// attach lets a command without NATS and S3 of its own use those of an `up` that runs on the same data folder. Where
-// none runs it changes nothing.
+// attach lets a command that lacks NATS or S3 use those of an `up` that runs on the same data folder. Where none runs,
+// or one with other servers than this command is given, it changes nothing.
 func attach(v values) error {
-	if v.given("nats_url") || v.given("s3_url") {
+	if v.given("nats_url") && v.given("s3_url") {
 		return nil
 	}
 	dir, err := v.dataDir()
@@ -42,14 +42,11 @@ func attach(v values) error {
 	if err := json.Unmarshal(data, &info); err != nil {
 		return contracts.Errorf(contracts.KindConfig, "%s: %w", filepath.Join(dir, upFile), err)
 	}
-	keys, err := folderKeys(filepath.Join(dir, "credentials.json"))
-	if err != nil {
+	set, err := info.reach(v, dir)
+	if set == nil || err != nil {
 		return err
 	}
 	source := "penstock up in " + dir
-	set := map[string]string{
-		"nats_url": info.NATS, "s3_url": info.S3, "s3_access_key": keys.Access, "s3_secret_key": keys.Secret,
-	}
 	if v.given("target") && v.str("target") != info.Target {
 		return usageError(fmt.Errorf("target %s (%s): the `penstock up` that runs in %s loads into %s: expected none, "+
 			"or another --data", redacted(v.str("target")), v["target"].source, dir, info.Target))
@@ -63,6 +60,24 @@ func attach(v values) error {
 	}
 	v[attached] = value{"true", source}
 	return nil
+}
+
+// reach gives the settings that v lacks to use the servers of an `up`; nil where v names others.
+func (info upInfo) reach(v values, dir string) (map[string]string, error) {
+	set := map[string]string{}
+	for key, text := range map[string]string{"nats_url": info.NATS, "s3_url": info.S3} {
+		if !v.given(key) {
+			set[key] = text
+		} else if v.str(key) != text {
+			return nil, nil
+		}
+	}
+	if v.given("s3_url") {
+		return set, nil
+	}
+	keys, err := folderKeys(filepath.Join(dir, "credentials.json"))
+	set["s3_access_key"], set["s3_secret_key"] = keys.Access, keys.Secret
+	return set, err
 }
 
 // attachRole is attach for a process that does work itself, whoever else does.

@@ -72,3 +72,21 @@ func TestUp(t *testing.T) {
 		t.Errorf("load on the folder that up has left: report %+v", again)
 	}
 }
+
+// TestUpOnANATSOfItsOwn attaches commands that name the same NATS as the `up` and no S3: that is embedded there.
+func TestUpOnANATSOfItsOwn(t *testing.T) {
+	t.Parallel()
+	l := newHome(t)
+	l.env = append(l.env, "PENSTOCK_NATS_URL="+testenv.NATS(t), "PENSTOCK_NATS_PREFIX="+testenv.Name(t, "up"))
+	up := l.start("up")
+	up.says("penstock is up")
+
+	pipeline, source := l.file("small.yaml", smallPipeline), l.file("a.csv", "id,n\na,1\n")
+	if r := l.report(l.run("load", "--output", "json", pipeline, source), 0); r.Records.Written != 1 {
+		t.Errorf("load: report %+v", r)
+	}
+	other := l.run("jobs", "--nats", "nats://127.0.0.1:1")
+	if other.code != 1 || !strings.Contains(other.errOut, "is in use by another penstock") {
+		t.Errorf("jobs of another NATS: exit %d\n%s", other.code, other.errOut)
+	}
+}
