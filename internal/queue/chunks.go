@@ -29,11 +29,16 @@ func (q *Queue) Queued(ctx context.Context, job contracts.JobID) (map[string]boo
 	return queued, nil
 }
 
-// Purge drops a job's chunk messages, held ones included: their holders' acknowledgements change nothing.
+// Purge drops a job's chunk messages, held ones included: their holders' acknowledgements change nothing. Where the
+// stream is gone, so are they.
 func (q *Queue) Purge(ctx context.Context, job contracts.JobID) error {
-	return q.chunks(ctx, "purge the chunks of job "+string(job), func(ctx context.Context, s jetstream.Stream) error {
+	err := q.chunks(ctx, "purge the chunks of job "+string(job), func(ctx context.Context, s jetstream.Stream) error {
 		return s.Purge(ctx, jetstream.WithPurgeSubject(q.subjects.Chunks(job)))
 	})
+	if contracts.KindOf(err) == contracts.KindMissing {
+		return nil
+	}
+	return err
 }
 
 // Sweep drops chunk messages that no worker will ever be given: those that the consumer has seen acknowledged. A store

@@ -71,6 +71,19 @@ func TestPullerGoesOnWithTheConsumerMadeAgain(t *testing.T) {
 	}
 }
 
+// TestPurgeWithoutAStream: what NATS has forgotten need not be dropped, and is no reason to fail a job that rests or
+// ends.
+func TestPurgeWithoutAStream(t *testing.T) {
+	t.Parallel()
+	q := opened(t)
+	if err := q.js.DeleteStream(t.Context(), "CHUNKS"); err != nil {
+		t.Fatal(err)
+	}
+	if err := q.Purge(t.Context(), "job-1"); err != nil {
+		t.Errorf("found %v, expected nothing to drop", err)
+	}
+}
+
 func TestCallEndsAtReconnect(t *testing.T) {
 	t.Parallel()
 	q := opened(t)
