@@ -3,6 +3,7 @@ package contracts
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -59,7 +60,11 @@ func decode(data []byte, v any) error {
 	}
 	dec := msgpack.NewDecoder(bytes.NewReader(data))
 	dec.SetCustomStructTag("json")
-	return dec.Decode(v)
+	err := dec.Decode(v)
+	if err != nil && data[0] < 0x80 { // plain text: what msgpack makes of it helps nobody
+		return fmt.Errorf("found %q: expected a JSON object, or a map in msgpack", data[:min(len(data), 20)])
+	}
+	return err
 }
 
 // isJSON tells an object in JSON from a msgpack map, whose first byte is 0x80–0x8f, 0xde or 0xdf.
