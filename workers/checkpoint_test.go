@@ -183,6 +183,36 @@ func TestAReplayIsWrittenFromItsStart(t *testing.T) {
 	}
 }
 
+// TestAVerificationNeitherTakesUpNorLeavesACheckpoint: it wants all rows of a chunk, and writes none.
+func TestAVerificationNeitherTakesUpNorLeavesACheckpoint(t *testing.T) {
+	t.Parallel()
+	r, w := checkpointRig(t, &cells{rows: map[string]int64{}, failAt: 30}, false)
+	r.withState(t)
+	if _, err := newLoader(r.Workers).load(t.Context(), w); err == nil {
+		t.Fatal("the load was not broken off")
+	}
+	left, err := r.Store.Checkpoint(t.Context(), "j1", 0)
+	must(t, err)
+	rows := map[bool]int{}
+	for _, stored := range []bool{false, true} {
+		replay := NewReplay(r.source, r.Pipelines, nil, nil)
+		if stored {
+			replay = NewReplay(r.source, r.Pipelines, r.Store, nil)
+		}
+		_, err := replay.Chunk(t.Context(), w, nil, func(_ context.Context, m Merged) error {
+			rows[stored] += len(m.Rows)
+			return nil
+		})
+		must(t, err)
+	}
+	if rows[true] != rows[false] || rows[true] == 0 {
+		t.Errorf("%d rows beside a checkpoint, %d without", rows[true], rows[false])
+	}
+	if now, err := r.Store.Checkpoint(t.Context(), "j1", 0); err != nil || now.Segment != left.Segment {
+		t.Errorf("the checkpoint is now at %d, %v: it was at %d", now.Segment, err, left.Segment)
+	}
+}
+
 func TestCheckpointsThatCannotBeRead(t *testing.T) {
 	t.Parallel()
 	table := &cells{rows: map[string]int64{}}
