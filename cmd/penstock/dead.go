@@ -76,6 +76,9 @@ func (a *app) deadReplay() *cobra.Command {
 			if err := p.freshEnough(ctx, job); err != nil {
 				return err
 			}
+			if err := p.withinLimit(ctx, job); err != nil {
+				return err
+			}
 			n, err := dispatcher.Reopen(ctx, p.store, t.job, t.chunks, time.Now())
 			if err != nil {
 				return err
