@@ -173,6 +173,9 @@ func tracedJob(o opened, segment int64, chunk int, part contracts.Part) *TracedJ
 			t.Start += part.Blocks.Start
 		}
 		t.End = t.Start + o.plan.SegmentSize
+		if b := part.Blocks; b != nil && b.End >= 0 {
+			t.End = min(t.End, b.End)
+		}
 	}
 	return t
 }
