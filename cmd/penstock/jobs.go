@@ -276,7 +276,9 @@ func (a *app) retry() *cobra.Command {
 				fmt.Fprintf(a.Err, "job %s has loaded all of its objects: nothing to retry\n", id)
 				return nil
 			}
-			job.ID = contracts.NewJobID(time.Now(), p.owner+randomText(8))
+			if job, err = p.takenUp(ctx, job); err != nil {
+				return err
+			}
 			workers, err := p.settings.integer("workers", 0)
 			if err != nil {
 				return usageError(err)

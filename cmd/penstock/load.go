@@ -181,6 +181,19 @@ func (p *plant) interrupted(ctx context.Context, job contracts.Job) (contracts.J
 	if job.Force {
 		return "", nil
 	}
+	return p.underWay(ctx, job)
+}
+
+// takenUp is a command's job by its id: that of an active one which asks for exactly this, or a new one.
+func (p *plant) takenUp(ctx context.Context, job contracts.Job) (_ contracts.Job, err error) {
+	if job.ID, err = p.underWay(ctx, job); job.ID == "" {
+		job.ID = contracts.NewJobID(time.Now(), p.owner+randomText(8))
+	}
+	return job, err
+}
+
+// underWay finds an active job that asks for exactly this.
+func (p *plant) underWay(ctx context.Context, job contracts.Job) (contracts.JobID, error) {
 	for id, err := range p.store.ActiveJobs(ctx) {
 		if err != nil {
 			return "", err

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/penstock-io/penstock/contracts"
 	"github.com/penstock-io/penstock/dispatcher"
@@ -25,8 +24,7 @@ func (a *app) replayRejects(ctx context.Context, p *plant, id contracts.JobID, w
 		return nil
 	}
 	job := contracts.Job{
-		V: contracts.Version, ID: contracts.NewJobID(time.Now(), p.owner+randomText(8)), Pipeline: old.Pipeline,
-		Source: old.Source, Rejects: id, Trigger: "cli",
+		V: contracts.Version, Pipeline: old.Pipeline, Source: old.Source, Rejects: id, Trigger: "cli",
 	}
 	if job.Revision, err = p.store.Current(ctx, old.Pipeline); err != nil {
 		return err
@@ -42,6 +40,9 @@ func (a *app) replayRejects(ctx context.Context, p *plant, id contracts.JobID, w
 			report.Chunks.Dead, id, id)
 	}
 	a.warnOfReplay(old, job)
+	if job, err = p.takenUp(ctx, job); err != nil {
+		return err
+	}
 	workers, err := p.settings.integer("workers", 0)
 	if err != nil {
 		return usageError(err)
