@@ -17,10 +17,8 @@ import (
 // dead is about what nobody could load: chunks of jobs, and messages that are no job. What it shows is in the object
 // store: the dead letters on NATS are news of it.
 func (a *app) dead() *cobra.Command {
-	c := &cobra.Command{
-		Use: "dead", Short: "Show, replay or discard what could not be loaded",
-		Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
-	}
+	c := command("dead", "Show, replay or discard what could not be loaded", cobra.NoArgs,
+		func(c *cobra.Command, _ []string) error { return c.Help() })
 	c.AddCommand(a.deadList(), a.deadShow(), a.deadReplay(), a.deadDiscard())
 	return c
 }

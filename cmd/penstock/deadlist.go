@@ -86,8 +86,8 @@ func (a *app) listAllDead(ctx context.Context, p *plant, all bool) error {
 			return err
 		}
 		if all || !m.Discarded {
-			a.printDead(m, fmt.Sprintf("message %s  %s  %s  %s", m.Message, m.Time.Format(time.DateTime), m.Subject,
-				oneLine(m.Reason)))
+			a.printDead(m, fmt.Sprintf("message %s%s  %s  %s  %s", m.Message, seenMark(m.Discarded),
+				m.Time.Format(time.DateTime), m.Subject, oneLine(m.Reason)))
 		}
 	}
 	return nil
@@ -111,8 +111,8 @@ func (a *app) listDead(ctx context.Context, p *plant, id contracts.JobID, all bo
 			return err
 		}
 		if all || !d.Discarded {
-			a.printDead(d, fmt.Sprintf("%s  chunk %d  %d attempts  %s  %s", d.Job, d.Chunk, d.Attempts, d.where(),
-				oneLine(d.message())))
+			a.printDead(d, fmt.Sprintf("%s  chunk %d%s  %d attempts  %s  %s", d.Job, d.Chunk, seenMark(d.Discarded),
+				d.Attempts, d.where(), oneLine(d.message())))
 		}
 	}
 	return nil
@@ -177,6 +177,14 @@ func (a *app) printDead(v any, text string) {
 	if data, err := json.Marshal(v); err == nil {
 		fmt.Fprintf(a.Out, "%s\n", data)
 	}
+}
+
+// seenMark tells what was discarded where all is listed.
+func seenMark(discarded bool) string {
+	if discarded {
+		return " (discarded)"
+	}
+	return ""
 }
 
 // oneLine is a message without the stack that may follow it.

@@ -30,7 +30,10 @@ func (a *app) printReport(r contracts.Report) error {
 	}
 	if r.Error != nil {
 		fmt.Fprintf(a.Out, "  error    %s: %s\n", r.Error.Kind, r.Error.Message)
-		fmt.Fprintf(a.Out, "  next     `penstock report %s --failures` shows all errors\n", r.Job)
+	}
+	if r.Objects.Failed > 1 {
+		fmt.Fprintf(a.Out, "  next     `penstock report %s --failures` has the error of each of the %d objects\n",
+			r.Job, r.Objects.Failed)
 	}
 	if r.State == contracts.StateFailed || r.State == contracts.StateCancelled {
 		fmt.Fprintf(a.Out, "  next     `penstock retry %s` loads what is missing, by the same revision of the pipeline; "+
