@@ -12,14 +12,15 @@ import (
 
 // Reopen has chunks of a job that has ended loaded again; none named means all that are not done. They are loaded as
 // they would have been then, at the same timestamps, so that whatever was written later stays. It returns how many they
-// are. The next leader that looks at the store takes the job up. Of a job that is being replayed already it returns how
-// many of these chunks have no outcome yet, and does nothing.
+// are, with those that a worker finished after the job's end: only a new report knows of them. The next leader that
+// looks at the store takes the job up. Of a job that is being replayed already it returns how many of these chunks have
+// no outcome yet, and does nothing.
 //
 // Only a job whose chunks had all come to an outcome can be reopened: what was stopped would stop again.
 func Reopen(
 	ctx context.Context, store *state.Store, id contracts.JobID, chunks []int, now time.Time,
 ) (int, error) {
-	plan, over, err := reopenable(ctx, store, id)
+	plan, report, err := reopenable(ctx, store, id)
 	if err != nil {
 		return 0, err
 	}
@@ -27,11 +28,15 @@ func Reopen(
 	if err != nil {
 		return 0, err
 	}
-	if chunks, err = undone(progress, id, chunks); err != nil || len(chunks) == 0 {
+	if chunks, err = undone(progress, id, chunks); err != nil {
 		return 0, err
 	}
-	if !over {
+	if report == nil {
 		return pending(progress, id, chunks)
+	}
+	late := progress.Done - report.Chunks.Done
+	if len(chunks)+late == 0 {
+		return 0, nil
 	}
 	again, reader := store.Reopen(id, now), store.PlanReader(plan)
 	scanned := 0 // scans before this chunk are as they should be
@@ -49,40 +54,40 @@ func Reopen(
 	if err != nil {
 		return 0, err
 	}
-	return len(chunks), again.Commit(ctx, snapshot)
+	return len(chunks) + late, again.Commit(ctx, snapshot)
 }
 
-// reopenable gives the plan of a job that can be reopened; false where it was, and is not over again.
+// reopenable gives the plan and report of a job that can be reopened; no report where it was, and is not over again.
 func reopenable(
 	ctx context.Context, store *state.Store, id contracts.JobID,
-) (plan state.Plan, over bool, err error) {
+) (plan state.Plan, _ *contracts.Report, err error) {
 	if _, err = store.Job(ctx, id); err != nil {
-		return plan, false, err
+		return plan, nil, err
 	}
 	report, err := store.Report(ctx, id)
 	if contracts.KindOf(err) == contracts.KindMissing {
 		if err = store.Activate(ctx, id); err != nil { // as a replay that broke off has left it, perhaps
-			return plan, false, err
+			return plan, nil, err
 		}
 		reopened, err := store.Reopened(ctx, id)
 		if err == nil && !reopened {
 			err = notOver(id)
 		}
 		if err != nil {
-			return plan, false, err
+			return plan, nil, err
 		}
 		plan, err = store.Plan(ctx, id)
-		return plan, false, err
+		return plan, nil, err
 	}
 	if err != nil {
-		return plan, false, err
+		return plan, nil, err
 	}
 	if t := report.Chunks; report.State == contracts.StateCancelled || t.Total == 0 || t.Total != t.Done+t.Dead {
-		return plan, false, contracts.Errorf(contracts.KindConfig, "job %s ended before its chunks were through (%s): "+
+		return plan, nil, contracts.Errorf(contracts.KindConfig, "job %s ended before its chunks were through (%s): "+
 			"they cannot be replayed: `penstock retry %s` loads what is missing by a new job", id, report.State, id)
 	}
 	plan, err = store.Plan(ctx, id)
-	return plan, true, err
+	return plan, &report, err
 }
 
 func notOver(id contracts.JobID) error {

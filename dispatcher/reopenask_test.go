@@ -39,7 +39,9 @@ func TestReplayAfterARequestThatCameTooLate(t *testing.T) {
 			}
 			d.court.announce("j1")
 			told := func(kind contracts.EventKind) bool { return l.queue.told(kind) > 0 }
-			l.await(func() bool { return told(contracts.EventPaused) || told(contracts.EventCancelled) || told(contracts.EventDone) })
+			l.await(func() bool {
+				return told(contracts.EventPaused) || told(contracts.EventCancelled) || told(contracts.EventDone)
+			})
 			r, err := l.store.Report(t.Context(), "j1")
 			must(t, err)
 			expectReport(t, r, contracts.StateDone, 20, totals(1, 1, 0, 0))
@@ -74,6 +76,27 @@ func TestReplayThatIsUnderWay(t *testing.T) {
 	_, err = Reopen(ctx, l.store, "j1", []int{0}, time.Now())
 	if contracts.KindOf(err) != contracts.KindConfig || !strings.Contains(err.Error(), "not dead") {
 		t.Errorf("found %v", err)
+	}
+}
+
+// TestReplayOfAChunkThatWasDoneLate: there is nothing to load, but the report does not know.
+func TestReplayOfAChunkThatWasDoneLate(t *testing.T) {
+	t.Parallel()
+	l, ctx := newLab(t, csvSpec), t.Context()
+	l.put("a", numbered(3))
+	d, _ := l.run()
+	l.accept(d, "j1")
+	w, _ := l.queue.take(ctx)
+	dead := contracts.Completion{Job: "j1", Error: &contracts.ErrorInfo{Kind: contracts.KindDenied, Message: "denied"}}
+	_, err := l.store.PutDead(ctx, dead)
+	must(t, err)
+	must(t, l.queue.PublishEvent(ctx, contracts.Event{Job: "j1", Kind: contracts.EventChunkDead, Chunk: &w.Chunk,
+		Counts: &dead.Counts, Error: dead.Error}))
+	expectReport(t, l.report("j1"), contracts.StateFailed, 0, totals(1, 0, 0, 1))
+	must(t, l.serve(ctx, w))
+	expectReport(t, l.replay(d, "j1", 1), contracts.StateDone, 3, totals(1, 1, 0, 0))
+	if n, err := Reopen(ctx, l.store, "j1", nil, time.Now()); n != 0 || err != nil {
+		t.Errorf("found %d, %v, expected nothing to replay", n, err)
 	}
 }
 
