@@ -30,8 +30,7 @@ var faults = []fault{
 		name: "rejects stored after the completion",
 		edits: []edit{
 			{"workers/load.go", "if err := l.rejects.flush(ctx); err != nil {", "if err := ctx.Err(); err != nil {"},
-			{"workers/handle.go", "return w.conclude(ctx, completion, work)",
-				"if err := w.conclude(ctx, completion, work); err != nil {\n\t\treturn err\n\t}\n\treturn l.rejects.flush(ctx)"},
+			{"workers/handle.go", "return l.dropCheckpoint(ctx)", "return l.rejects.flush(ctx)"},
 		},
 		pkg: "./workers", test: "TestAcknowledgedLast",
 	},
