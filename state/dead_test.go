@@ -12,7 +12,9 @@ import (
 func TestRefusedAgain(t *testing.T) {
 	t.Parallel()
 	s, ctx := open(t), t.Context()
-	first := state.Refused{Subject: "penstock.jobs.p", Time: time.Unix(1, 0).UTC(), Reason: "no pipeline", Data: []byte("x")}
+	first := state.Refused{
+		Subject: "penstock.jobs.p", Time: time.Unix(1, 0).UTC(), Reason: "no pipeline", Data: []byte("x"),
+	}
 	must(t, s.PutRefused(ctx, first))
 	refused := func() (all []state.Refused) {
 		t.Helper()

@@ -8,8 +8,8 @@ import (
 	"github.com/penstock-io/penstock/state"
 )
 
-// CatchUp folds what the object store knows of a job of so many chunks: the last snapshot, and what is stored since. What
-// is dead in the snapshot only was reopened.
+// CatchUp folds what the object store knows of a job of so many chunks: the last snapshot, and what is stored since.
+// What is dead in the snapshot only was reopened.
 func CatchUp(ctx context.Context, store *state.Store, job contracts.JobID, total int) (*Progress, error) {
 	p, err := restore(ctx, store, job, total)
 	if err != nil {

@@ -19,8 +19,8 @@ type Replay struct {
 	take   func(context.Context, Merged) error
 }
 
-// NewReplay makes a replay of chunks of these objects and pipelines. Store and rejects tell of the records that a job of
-// rejects loads; without them such a job is refused.
+// NewReplay makes a replay of chunks of these objects and pipelines. Store and rejects tell of the records that a job
+// of rejects loads; without them such a job is refused.
 func NewReplay(objects chunk.Opener, p Pipelines, store *state.Store, rejects state.RejectDocs) *Replay {
 	r := &Replay{}
 	parts := Parts{

@@ -314,7 +314,8 @@ func TestVerifyReadsRejectsAgain(t *testing.T) {
 	if v := l.verify(again.Job, 0, "--full"); v.Rows != 1 || v.Cells != (cellCounts{Right: 1}) {
 		t.Errorf("found %+v after %+v", v, again)
 	}
-	if out := l.ok("trace", "small", "id=b"); !strings.Contains(out, `"b,x2"`) || !strings.Contains(out, string(again.Job)) {
+	out := l.ok("trace", "small", "id=b")
+	if !strings.Contains(out, `"b,x2"`) || !strings.Contains(out, string(again.Job)) {
 		t.Errorf("trace: %s", out)
 	}
 	l.verify(r.Job, 0)

@@ -97,7 +97,8 @@ func TestCallEndsAtReconnect(t *testing.T) {
 	}()
 	<-asked
 	q.onReconnect(q.nc)
-	if err := <-ended; contracts.KindOf(err) != contracts.KindUnavailable || !strings.Contains(err.Error(), "lost before") {
+	err := <-ended
+	if contracts.KindOf(err) != contracts.KindUnavailable || !strings.Contains(err.Error(), "lost before") {
 		t.Errorf("found %v, expected an error of kind unavailable that says why", err)
 	}
 }

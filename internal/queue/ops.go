@@ -36,8 +36,8 @@ func (q *Queue) enter(ctx context.Context, names string) (opCtx context.Context,
 	}
 }
 
-// do runs one bounded call as an op; what describes it in its error. It ends at the next reconnect, since no answer will
-// come any more.
+// do runs one bounded call as an op; what describes it in its error. It ends at the next reconnect, since no answer
+// will come any more.
 func (q *Queue) do(
 	ctx context.Context, what, names string, limit time.Duration, call func(context.Context) error,
 ) error {

@@ -7,4 +7,6 @@ import (
 )
 
 // GCGrace is without end: SQLite marks nothing as deleted, and an older write brings a deleted row back at any time.
-func (db *DB) GCGrace(context.Context, string, string) (time.Duration, error) { return math.MaxInt64, nil }
+func (db *DB) GCGrace(context.Context, string, string) (time.Duration, error) {
+	return math.MaxInt64, nil
+}
