@@ -38,8 +38,9 @@ its job is loaded. "dead list" has where and why, "dead show" all that is known,
 the rest; "retry" is for objects that were put right. Messages that can be no job are listed, too.`},
 		{"dead show", `"penstock dead show MESSAGE" is about a refused message; "penstock dead list" has both.`},
 		{"dead replay", `
-The rows keep the write times of their job, so that later ones stay. "penstock dead replay MESSAGE" publishes a refused
-message again.`},
+The rows keep the write times of their job, so that later ones stay. Chunks that were loaded are not touched: where
+the table has lost rows or was made again, "verify --full --repair" brings theirs back. "penstock dead replay MESSAGE"
+publishes a refused message again.`},
 		{"dead discard", `
 Nothing is deleted: "dead list --all" lists it. "penstock dead discard MESSAGE" is about a refused message.`},
 		{"verify", `
