@@ -75,10 +75,10 @@ func (db *DB) missing(ctx context.Context, keyspace, table string) error {
 		return err
 	case exists:
 		return contracts.Errorf(contracts.KindMissing,
-			"table %q does not exist in keyspace %q: create it, or set create: true in the pipeline", table, keyspace)
+			"table %q does not exist in keyspace %q: create it; a new job of a pipeline with create: true does", table, keyspace)
 	default:
 		return contracts.Errorf(contracts.KindMissing,
-			"keyspace %q does not exist: create it, or set create: true in the pipeline", keyspace)
+			"keyspace %q does not exist: create it; a new job of a pipeline with create: true does", keyspace)
 	}
 }
 
