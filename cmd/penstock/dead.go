@@ -142,7 +142,8 @@ func (a *app) replayMessage(ctx context.Context, p *plant, id string) error {
 	if err := p.queue.PublishJob(ctx, contracts.LastToken(r.Subject), r.Data); err != nil {
 		return errors.Join(err, p.store.PutRefused(context.WithoutCancel(ctx), r))
 	}
-	fmt.Fprintf(a.Err, "message %s is published again: `penstock jobs` shows its job, or `penstock dead list` why not\n", id)
+	fmt.Fprintf(a.Err,
+		"message %s is published again: `penstock jobs` shows its job, or `penstock dead list` why not\n", id)
 	return nil
 }
 
