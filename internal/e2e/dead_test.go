@@ -210,4 +210,9 @@ func TestRefusedMessagesAreKept(t *testing.T) {
 	if out := l.ok("dead", "list", "--all"); strings.Count(out, "\n") != 2 {
 		t.Errorf("list --all says %q, expected two messages", out)
 	}
+	l.ok("dead", "replay", ids[1])
+	l.receive(letters, "a dead letter")
+	if out := l.ok("dead", "list"); !strings.Contains(out, ids[1]) {
+		t.Errorf("list says %q, expected %s, which was refused again", out, ids[1])
+	}
 }
