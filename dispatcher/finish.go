@@ -132,9 +132,10 @@ func (r *runner) fates(ctx context.Context, n, parts int) ([]fate, error) {
 	if !r.progress.Has(n) {
 		return fill(fates, unread), nil
 	}
-	c, _, err := r.d.store.Completion(ctx, r.id, n)
-	if contracts.KindOf(err) == contracts.KindMissing { // and this is old news: what is stored is read once more
-		err = contracts.Errorf(contracts.KindChanged, "chunk %d of job %s is not dead any more: it was reopened", n, r.id)
+	c, done, err := r.d.store.Completion(ctx, r.id, n)
+	if done || contracts.KindOf(err) == contracts.KindMissing { // and this is old news: what is stored is read once more
+		err = contracts.Errorf(contracts.KindChanged,
+			"chunk %d of job %s is not dead any more: it was reopened, or done late", n, r.id)
 	}
 	if err != nil || len(c.Parts) != parts {
 		return fill(fates, failed), err

@@ -113,7 +113,8 @@ func (l *lab) replay(d *Dispatcher, id contracts.JobID, want int, chunks ...int)
 	return r
 }
 
-// forgotten waits until a job is no longer active: the last thing that is done for it.
+// forgotten waits until a job has ended and is no longer active: the last thing that is done for it. Of one that was
+// reopened the mark may be away for a moment before that, since whoever takes it away looks for the report afterwards.
 func (l *lab) forgotten(id contracts.JobID) {
 	l.t.Helper()
 	for {
@@ -122,7 +123,7 @@ func (l *lab) forgotten(id contracts.JobID) {
 			must(l.t, err)
 			active = active || running == id
 		}
-		if !active {
+		if _, err := l.store.Report(l.t.Context(), id); !active && err == nil {
 			return
 		}
 	}
