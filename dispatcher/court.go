@@ -31,7 +31,9 @@ func newCourt(room int) *court {
 func (c *court) announce(id contracts.JobID) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.running[id] == nil && len(c.waiting) < maxWaiting {
+	if r := c.running[id]; r != nil {
+		r.heard.Store(true)
+	} else if len(c.waiting) < maxWaiting {
 		c.waiting[id] = true
 	}
 	c.ring()
@@ -80,7 +82,7 @@ func (c *court) leave(r *runner) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.running, r.id)
-	if r.recalled.Load() {
+	if r.recalled.Load() || r.unstored && r.heard.Load() {
 		c.waiting[r.id] = true
 	}
 	c.room++

@@ -19,6 +19,8 @@ type runner struct {
 	events   chan contracts.Event
 	heeds    atomic.Bool // events are taken; before that they are of no use to a job that reads the store anyway
 	recalled atomic.Bool // something was asked of the job since its control was read
+	heard    atomic.Bool // the job was announced while this runner had it
+	unstored bool        // the job is marked and not stored: it is being accepted just now, or nobody came to that
 	ended    chan struct{}
 	job      contracts.AcceptedJob
 	pipeline *pipeline.Compiled
@@ -36,7 +38,7 @@ func (r *runner) run(ctx context.Context) {
 	log := r.d.cfg.Log.With("job", r.id)
 	for delay := time.Second; ; delay = min(2*delay, 30*time.Second) {
 		err := r.attempt(ctx)
-		if err == nil || ctx.Err() != nil {
+		if err == nil || ctx.Err() != nil || r.unstored {
 			return
 		}
 		log.Warn("job held up: trying again", "in", delay, "err", err)
@@ -62,7 +64,8 @@ func (r *runner) wait(ctx context.Context, delay time.Duration) bool {
 }
 
 func (r *runner) attempt(ctx context.Context) (err error) {
-	if r.job, err = r.d.store.Job(ctx, r.id); err != nil {
+	r.job, err = r.d.store.Job(ctx, r.id)
+	if r.unstored = contracts.KindOf(err) == contracts.KindMissing; err != nil {
 		return err
 	}
 	report, err := r.d.store.Report(ctx, r.id)

@@ -21,7 +21,7 @@
 //	jobs/<job>/control                 pause, resume or cancel, asked for by a user
 //	jobs/<job>/progress                snapshot of the fold; a cache
 //	jobs/<job>/report.json             how the job ended; immutable
-//	index/<job>, active/<job>          markers, for listing
+//	index/<job>, active/<job>          markers, for listing; written before job.json
 //	clocks/<keyspace>.<table>          the first free write timestamp
 //	ledger/<pipeline>/…                object versions that were loaded
 //	refused/<id>, refused-seen/<id>    messages that could not be read, and those that a user has seen

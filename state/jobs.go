@@ -10,26 +10,28 @@ import (
 func jobKey(job contracts.JobID, rest string) string { return "jobs/" + string(job) + "/" + rest }
 
 // AcceptJob stores a job, once: where the id is taken, what was stored first is returned with false.
+//
+// The markers come first, so that a job which is stored will be found, even if the process dies here and the job's
+// message is lost. A marker without a job says that one may come.
 func (s *Store) AcceptJob(ctx context.Context, j contracts.AcceptedJob) (contracts.AcceptedJob, bool, error) {
-	created, err := s.createJSON(ctx, jobKey(j.ID, "job.json"), j)
-	if err != nil {
+	if err := s.docs.Put(ctx, "index/"+string(j.ID), nil); err != nil {
 		return j, false, err
 	}
-	if !created {
-		if j, err = s.Job(ctx, j.ID); err != nil {
-			return j, false, err
-		}
-		if ended, err := s.ended(ctx, j.ID); err != nil || ended {
-			return j, false, err
-		}
+	if err := s.Activate(ctx, j.ID); err != nil {
+		return j, false, err
 	}
-	// The markers come second: a crash in between is mended when the job's message is delivered again.
-	for _, key := range []string{"index/" + string(j.ID), "active/" + string(j.ID)} {
-		if err := s.docs.Put(ctx, key, []byte(j.Pipeline)); err != nil {
-			return j, false, err
-		}
+	created, err := s.createJSON(ctx, jobKey(j.ID, "job.json"), j)
+	if err != nil || created {
+		return j, created, err
 	}
-	return j, created, nil
+	if j, err = s.Job(ctx, j.ID); err != nil {
+		return j, false, err
+	}
+	ended, err := s.ended(ctx, j.ID)
+	if err == nil && ended {
+		err = s.Forget(ctx, j.ID)
+	}
+	return j, false, err
 }
 
 // Job is an accepted job.
@@ -42,12 +44,12 @@ func (s *Store) Job(ctx context.Context, id contracts.JobID) (contracts.Accepted
 	return j, err
 }
 
-// Jobs yields the ids of all jobs, oldest first where ids were made by NewJobID.
+// Jobs yields the ids of all jobs, oldest first where ids were made by NewJobID, and rarely one whose job is not stored.
 func (s *Store) Jobs(ctx context.Context) iter.Seq2[contracts.JobID, error] {
 	return s.ids(ctx, "index/")
 }
 
-// ActiveJobs yields the ids of jobs that have not ended.
+// ActiveJobs yields the ids of jobs that have not ended, and rarely one whose job is not stored.
 func (s *Store) ActiveJobs(ctx context.Context) iter.Seq2[contracts.JobID, error] {
 	return s.ids(ctx, "active/")
 }

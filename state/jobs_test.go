@@ -1,6 +1,7 @@
 package state_test
 
 import (
+	"context"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -105,21 +106,64 @@ func TestForgetAJobThatWasReopened(t *testing.T) {
 	}
 }
 
-// TestMarkersAreMended stores a job as one that crashed before it wrote the markers would have.
-func TestMarkersAreMended(t *testing.T) {
+// brokenOff are documents of a process that dies after some writes.
+type brokenOff struct {
+	state.Docs
+	writes int
+}
+
+var errDied = contracts.Errorf(contracts.KindInterrupted, "the process died")
+
+func (d *brokenOff) write(do func() error) error {
+	if d.writes--; d.writes < 0 {
+		return errDied
+	}
+	return do()
+}
+
+func (d *brokenOff) Put(ctx context.Context, key string, data []byte) error {
+	return d.write(func() error { return d.Docs.Put(ctx, key, data) })
+}
+
+func (d *brokenOff) Create(ctx context.Context, key string, data []byte) error {
+	return d.write(func() error { return d.Docs.Create(ctx, key, data) })
+}
+
+// TestAStoredJobIsListed, whatever the acceptance was broken off at: nobody need send it again.
+func TestAStoredJobIsListed(t *testing.T) {
 	t.Parallel()
-	d, ctx := docs(t), t.Context()
-	s := state.New(d)
+	for writes := 0; ; writes++ {
+		d, ctx := docs(t), t.Context()
+		_, _, err := state.New(&brokenOff{d, writes}).AcceptJob(ctx, job("j1", "s3://a/1"))
+		s := state.New(d)
+		if _, missing := s.Job(ctx, "j1"); missing == nil {
+			if len(listed(t, s.ActiveJobs(ctx))) != 1 || len(listed(t, s.Jobs(ctx))) != 1 {
+				t.Errorf("after %d writes the job is stored, and not listed", writes)
+			}
+		}
+		if err == nil {
+			return
+		}
+		if _, created, err := s.AcceptJob(ctx, job("j1", "s3://a/1")); err != nil || !created {
+			t.Errorf("after %d writes, again: %t, %v", writes, created, err)
+		}
+	}
+}
+
+// TestAJobThatEndedIsNotActive, though its message comes again.
+func TestAJobThatEndedIsNotActive(t *testing.T) {
+	t.Parallel()
+	s, ctx := open(t), t.Context()
 	_, _, err := s.AcceptJob(ctx, job("j1", "s3://a/1"))
 	must(t, err)
-	must(t, d.Delete(ctx, "active/j1"))
-	must(t, d.Delete(ctx, "index/j1"))
-	_, created, err := s.AcceptJob(ctx, job("j1", "s3://a/1"))
-	if err != nil || created {
-		t.Fatalf("found %t, %v", created, err)
+	_, err = s.EndJob(ctx, contracts.Report{Job: "j1", State: contracts.StateDone})
+	must(t, err)
+	must(t, s.Forget(ctx, "j1"))
+	if _, created, err := s.AcceptJob(ctx, job("j1", "s3://a/1")); err != nil || created {
+		t.Errorf("found %t, %v", created, err)
 	}
-	if len(listed(t, s.ActiveJobs(ctx))) != 1 || len(listed(t, s.Jobs(ctx))) != 1 {
-		t.Error("the markers are still missing")
+	if got := listed(t, s.ActiveJobs(ctx)); len(got) != 0 {
+		t.Errorf("active: %v", got)
 	}
 }
 

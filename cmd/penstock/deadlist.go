@@ -73,7 +73,7 @@ func (a *app) listAllDead(ctx context.Context, p *plant, all bool) error {
 		if err == nil {
 			err = a.listDead(ctx, p, id, all)
 		}
-		if err != nil {
+		if err != nil && contracts.KindOf(err) != contracts.KindMissing { // a marker without a job
 			return err
 		}
 	}

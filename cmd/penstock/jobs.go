@@ -93,6 +93,9 @@ func (a *app) jobs() *cobra.Command {
 				return err
 			}
 			r, err := account(c.Context(), p, id)
+			if contracts.KindOf(err) == contracts.KindMissing {
+				continue // a marker without a job
+			}
 			if err != nil {
 				return err
 			}

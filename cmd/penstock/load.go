@@ -199,6 +199,9 @@ func (p *plant) underWay(ctx context.Context, job contracts.Job) (contracts.JobI
 			return "", err
 		}
 		old, err := p.store.Job(ctx, id)
+		if contracts.KindOf(err) == contracts.KindMissing {
+			continue // a marker without a job
+		}
 		if err != nil {
 			return "", err
 		}

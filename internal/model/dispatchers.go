@@ -22,18 +22,23 @@ func (t acceptTurn) steps() {
 	}
 	number := d.accepts - 1
 	switch d.at {
-	case storing: // Store.AcceptJob, first half
-		t.does(number, "stores @job", func(d *dispatcher, j *job) {
-			d.at = marking
-			if j.life = max(j.life, stored); j.report.stored {
-				d.at = settling
+	case marking: // Store.AcceptJob, first half
+		t.does(number, "marks @job as active", func(d *dispatcher, j *job) {
+			if d.at = storing; j.life == unknown {
+				j.life = listed
+			} else if j.life == forgotten {
+				j.life = active
 			}
 		})
-	case marking: // second half
-		t.does(number, "marks @job as active", func(d *dispatcher, j *job) { d.at, j.life = settling, active })
+	case storing: // second half
+		t.does(number, "stores @job", func(d *dispatcher, j *job) {
+			if d.at, j.life = settling, active; j.report.stored { // Store.Forget
+				j.life = forgotten
+			}
+		})
 	case settling:
 		t.does(number, "acknowledges the message of @job", func(d *dispatcher, j *job) {
-			d.accepts, d.at, j.mail = 0, storing, absent
+			d.accepts, d.at, j.mail = 0, marking, absent
 		})
 	}
 }
@@ -44,7 +49,7 @@ func (t acceptTurn) take() {
 			continue
 		}
 		t.does(j, "takes the message of @job", func(d *dispatcher, job *job) {
-			d.accepts, d.at, job.mail = j+1, storing, taken
+			d.accepts, d.at, job.mail = j+1, marking, taken
 			if t.Broken == AckBeforeAccept {
 				job.mail = absent
 			}

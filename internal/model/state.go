@@ -86,8 +86,8 @@ const (
 // A job's life, as its documents say it.
 const (
 	unknown   uint8 = iota
-	stored          // job.json is there
-	active          // and the marker that findJobs lists
+	listed          // the marker that findJobs lists is there
+	active          // and job.json
 	forgotten       // the marker is gone again
 )
 
@@ -179,9 +179,9 @@ type dispatcher struct {
 type acceptStep uint8
 
 const (
-	storing  acceptStep = iota
-	marking             // job.json is there
-	settling            // the markers are, too
+	marking  acceptStep = iota
+	storing             // the marker is there
+	settling            // job.json is, too
 )
 
 // runner is where a dispatcher stands with one job.

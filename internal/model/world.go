@@ -65,7 +65,7 @@ func (t worldTurn) dispatcher(number uint8) {
 	}
 	if d.accepts > 0 {
 		s := step{who: aDispatcher, number: number, text: "dies with the message of @job", job: d.accepts - 1}
-		t.mishap(s, left, func(n *state) { n.dispatchers[number].accepts, n.dispatchers[number].at = 0, storing })
+		t.mishap(s, left, func(n *state) { n.dispatchers[number].accepts, n.dispatchers[number].at = 0, marking })
 	}
 }
 
