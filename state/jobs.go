@@ -44,7 +44,7 @@ func (s *Store) Job(ctx context.Context, id contracts.JobID) (contracts.Accepted
 	return j, err
 }
 
-// Jobs yields the ids of all jobs, oldest first where ids were made by NewJobID, and rarely one whose job is not stored.
+// Jobs yields the ids of all jobs, oldest first where ids were made by NewJobID; rarely one whose job is not stored.
 func (s *Store) Jobs(ctx context.Context) iter.Seq2[contracts.JobID, error] {
 	return s.ids(ctx, "index/")
 }
