@@ -56,6 +56,7 @@ func (s *Spec) document() document {
 	put(write, "consistency", s.Write.Consistency, defaultConsistency)
 	put(write, "ttl", s.Write.TTL, 0)
 	put(write, "timestamp", s.Write.Timestamp, "")
+	write.sub("budget", s.Write.Budget.document())
 	d.sub("write", write)
 	if t := s.On; t != nil {
 		on := document{"bucket": t.Bucket}

@@ -30,6 +30,7 @@ func (c *checker) check() {
 	if ttl := s.Write.TTL; ttl < 0 || ttl > maxTTL {
 		c.add("write.ttl", "0 keeps rows for ever", "write.ttl is %d: expected 0 to %d seconds (20 years)", ttl, maxTTL)
 	}
+	c.budget()
 	for i, hazard := range s.AllowUnsafe {
 		c.oneOf(join("allow_unsafe", strconv.Itoa(i)), "hazard", hazard, hazards...)
 	}

@@ -144,6 +144,7 @@ func (d *decoder) write(w *WriteSpec, path string, n ast.Node) {
 	ttl := int(w.TTL)
 	d.mapping(path, n, fields{
 		"consistency": d.text(&w.Consistency), "ttl": d.integer(&ttl), "timestamp": d.text(&w.Timestamp),
+		"budget": func(p string, n ast.Node) { d.budget(&w.Budget, p, n) },
 	})
 	w.TTL = int64(ttl)
 }

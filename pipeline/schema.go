@@ -67,6 +67,7 @@ func specSchema() document {
 			"ttl": whole(0).or(0).describe("Seconds from the job's start that a row lives; 0 is for ever."),
 			"timestamp": text().describe("The column of type timestamp whose value is the write time: the latest event " +
 				"time wins. Needs allow_unsafe: [event_time_ties]."),
+			"budget": budgetSchema(),
 		}),
 		"on": object(document{
 			"bucket":   text().describe("New objects of this bucket become jobs."),

@@ -22,7 +22,7 @@ func TestSchemaGolden(t *testing.T) {
 func TestSchemaAgreesWithParse(t *testing.T) {
 	t.Parallel()
 	schema := compileSchema(t)
-	refused := strings.Fields("keys csv columns list empty schedule pattern types")
+	refused := strings.Fields("keys budget budgetkind csv columns list empty schedule pattern types")
 	accepted := strings.Fields("good exprs text")
 	files, err := filepath.Glob("testdata/lint/*.yaml")
 	if err != nil {

@@ -70,7 +70,11 @@ type WriteSpec struct {
 	Consistency string
 	TTL         int64  // seconds from the job's base time; 0 is for ever
 	Timestamp   string // the column whose value is the write time, its event time; "" is the order of reading
+	Budget      BudgetSpec
 }
+
+// BudgetSpec is what all workers together may write in a second; 0 is no limit.
+type BudgetSpec struct{ Rows, Bytes int64 }
 
 // Trigger makes jobs of new objects in a bucket.
 type Trigger struct {

@@ -260,26 +260,9 @@ func (v values) boolean(key string) (bool, error) {
 	return b, nil
 }
 
-// units are what a size may be counted in; longer names first, so that KiB is not read as B.
-var units = []struct {
-	name  string
-	bytes int64
-}{
-	{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"KB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"B", 1}, {"", 1},
-}
-
 func (v values) size(key string, least, most int64) (int64, error) {
-	text := strings.TrimSpace(v[key].text)
-	for _, u := range units {
-		number, ok := strings.CutSuffix(text, u.name)
-		if !ok {
-			continue
-		}
-		n, err := strconv.ParseInt(strings.TrimSpace(number), 10, 64)
-		if err != nil || n < 0 || n > most/u.bytes || n*u.bytes < least {
-			break
-		}
-		return n * u.bytes, nil
+	if n, ok := contracts.ParseSize(v[key].text); ok && n >= least && n <= most {
+		return n, nil
 	}
 	return 0, v.bad(key, fmt.Sprintf("a size from %d to %d bytes, such as 64KiB or 8MiB", least, most))
 }
