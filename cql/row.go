@@ -1,6 +1,9 @@
 package cql
 
-import "encoding/binary"
+import (
+	"context"
+	"encoding/binary"
+)
 
 // Row is one row, packed: for each column of its table a 32-bit big-endian length and as many bytes, as the native
 // protocol sends values. Length -1 is null, -2 unset.
@@ -62,6 +65,9 @@ func NextValue(packed []byte) (v Value, rest []byte) {
 type WriteOptions struct {
 	Consistency string // ONE, LOCAL_QUORUM, …; "" is LOCAL_QUORUM
 	TTL         int64  // seconds from the job's base time that a row lives; 0 is for ever
+	// Pace is called before each batch is sent, which waits until it returns; an error of it ends the write. bytes are
+	// those of the rows' packed values. It is safe for concurrent use. nil: no batch waits.
+	Pace func(ctx context.Context, rows, bytes int) error
 }
 
 // Refusal is a row that the database will never take, in the database's words.

@@ -13,7 +13,9 @@ const (
 )
 
 // Budget is what all workers together may write of this pipeline's rows in a second; 0 is no limit.
-func (c *Compiled) Budget() (rows, bytes int64) { return c.spec.Write.Budget.Rows, c.spec.Write.Budget.Bytes }
+func (c *Compiled) Budget() (rows, bytes int64) {
+	return c.spec.Write.Budget.Rows, c.spec.Write.Budget.Bytes
+}
 
 func (d *decoder) budget(b *BudgetSpec, path string, n ast.Node) {
 	rows := 0

@@ -70,6 +70,8 @@ func Run(t *testing.T, f Funcs) {
 		{"no rows", noRows},
 		{"ten thousand rows", manyRows},
 		{"concurrent writes", concurrentWrites},
+		{"every batch is paced", everyBatchIsPaced},
+		{"rows that the pace does not let pass are not written", paceEndsTheWrite},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

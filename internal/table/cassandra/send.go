@@ -41,6 +41,10 @@ func (c *call) sendAll(ctx context.Context, fail context.CancelCauseFunc) {
 	defer close(work)
 	started := 0
 	for batch := range spread(slices.Collect(c.w.batches(c.rows))) {
+		if err := c.pace(ctx, batch); err != nil {
+			fail(err)
+			return
+		}
 		if c.w.limit.acquire(ctx) != nil {
 			return
 		}
@@ -59,6 +63,18 @@ func (c *call) sendAll(ctx context.Context, fail context.CancelCauseFunc) {
 		}
 		work <- batch
 	}
+}
+
+// pace waits until a batch may be sent. It holds no slot meanwhile: batches that are in flight go on.
+func (c *call) pace(ctx context.Context, batch []entry) error {
+	if c.w.pace == nil {
+		return nil
+	}
+	bytes := 0
+	for _, e := range batch {
+		bytes += len(c.rows[e.row].Values)
+	}
+	return c.w.pace(ctx, len(batch), bytes)
 }
 
 // sendOne sends a batch whose slot is taken, and gives the slot back.

@@ -24,6 +24,7 @@ type Writer struct {
 	insert      string
 	consistency gocql.Consistency
 	ttl         int64
+	pace        func(ctx context.Context, rows, bytes int) error // nil: no batch waits
 	limit       *limiter
 	multi       []bool                   // columns whose values the server stores as many cells
 	fits        atomic.Pointer[[]column] // what the table's columns were when they were last found to fit
@@ -33,7 +34,8 @@ type Writer struct {
 // table), config (a column that does not fit, an unknown consistency, a TTL beyond 20 years, a table that cannot be
 // written twice with one result).
 func (db *DB) Writer(ctx context.Context, t cql.Table, o cql.WriteOptions) (*Writer, error) {
-	w := &Writer{db: db, table: t, insert: cql.Insert(t, o.TTL > 0), ttl: o.TTL, limit: newLimiter()}
+	w := &Writer{db: db, table: t, insert: cql.Insert(t, o.TTL > 0), ttl: o.TTL, pace: o.Pace,
+		limit: newLimiter()}
 	for _, c := range t.Columns {
 		w.multi = append(w.multi, c.Type.Multi())
 	}
@@ -67,7 +69,7 @@ func consistency(name string) (gocql.Consistency, error) {
 // Write writes rows and returns when the database has acknowledged each or refused it for good; Refusals are sorted by
 // row. A row whose TTL, counted from baseTime, has run out counts as acknowledged. On an error nothing is known about
 // any row, and the same call may be made again: it writes the same. Errors: unavailable, denied, config (the table was
-// changed or dropped, by whomever, before the last row was written), interrupted (ctx), internal.
+// changed or dropped, by whomever, before the last row was written), interrupted (ctx), internal, and those of the pace.
 func (w *Writer) Write(ctx context.Context, rows []cql.Row, baseTime time.Time) ([]cql.Refusal, error) {
 	inner, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/penstock-io/penstock/contracts"
@@ -11,11 +12,15 @@ import (
 // transactionRows bounds a transaction, and so how long another process waits for its turn.
 const transactionRows = 10_000
 
+// pacedRows are the rows of a transaction that waits for a budget: as many as of a batch for Cassandra.
+const pacedRows = 100
+
 // Writer writes the rows of one pipeline to one table. It is safe for concurrent use and needs no closing.
 type Writer struct {
 	db   *DB
 	name string
 	plan *plan
+	pace func(ctx context.Context, rows, bytes int) error // nil: no row waits
 }
 
 // Writer checks the table's columns and types against t; columns that t lacks are fine if they are no keys. Errors:
@@ -25,7 +30,7 @@ func (db *DB) Writer(ctx context.Context, t cql.Table, o cql.WriteOptions) (*Wri
 		return nil, contracts.Errorf(contracts.KindConfig,
 			"table %s: write.ttl is %d and SQLite rows do not expire: set it to 0 or load into Cassandra", t.FullName(), o.TTL)
 	}
-	w := &Writer{db: db, name: t.FullName()}
+	w := &Writer{db: db, name: t.FullName(), pace: o.Pace}
 	err := db.writing(ctx, "open table "+w.name, func(s *session) (err error) {
 		w.plan, err = prepareTable(ctx, s, t)
 		return err
@@ -38,12 +43,41 @@ func (db *DB) Writer(ctx context.Context, t cql.Table, o cql.WriteOptions) (*Wri
 
 // Write writes rows, each at its own time, and returns when they are in the file. Equal calls change nothing when they
 // are repeated; rows of one call may share keys and come in any order. Refusals are rows that a constraint of a table
-// made by hand forbids. Errors: unavailable (the same call may succeed later), config (the table has changed), denied.
+// made by hand forbids. Errors: unavailable (the same call may succeed later), config (the table has changed), denied,
+// and those of the pace.
 func (w *Writer) Write(ctx context.Context, rows []cql.Row, _ time.Time) ([]cql.Refusal, error) {
 	if len(rows) == 0 {
 		return nil, nil
 	}
 	order := sortRows(rows)
+	if w.pace == nil {
+		return w.writeInOrder(ctx, rows, order)
+	}
+	var refused []cql.Refusal
+	for part := range slices.Chunk(order, pacedRows) {
+		if err := w.paced(ctx, rows, part); err != nil {
+			return nil, err
+		}
+		more, err := w.writeInOrder(ctx, rows, part)
+		if err != nil {
+			return nil, err
+		}
+		refused = append(refused, more...)
+	}
+	return refused, nil
+}
+
+// paced waits until some rows may be written. It holds nothing meanwhile that other writers need.
+func (w *Writer) paced(ctx context.Context, rows []cql.Row, order []int) error {
+	bytes := 0
+	for _, i := range order {
+		bytes += len(rows[i].Values)
+	}
+	return w.pace(ctx, len(order), bytes)
+}
+
+// writeInOrder writes the rows at some places of rows.
+func (w *Writer) writeInOrder(ctx context.Context, rows []cql.Row, order []int) ([]cql.Refusal, error) {
 	var refused []cql.Refusal
 	hopeful := true
 	err := w.db.writing(ctx, "write to table "+w.name, func(s *session) error {
