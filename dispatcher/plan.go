@@ -1,8 +1,12 @@
 package dispatcher
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/penstock-io/penstock/chunk"
 	"github.com/penstock-io/penstock/contracts"
@@ -200,40 +204,61 @@ func (p *planner) bind(o contracts.Object, head chunk.Head) (*contracts.Binding,
 	return &binding, err
 }
 
-// plan gives the job's sealed plan, making it if need be.
-func (d *Dispatcher) plan(ctx context.Context, job contracts.AcceptedJob, c *pipeline.Compiled) (state.Plan, error) {
-	p, err := d.store.Plan(ctx, job.ID)
-	if contracts.KindOf(err) != contracts.KindMissing {
-		return p, err
-	}
-	size := job.ChunkSize
-	if size == 0 {
-		size = d.cfg.ChunkSize
-	}
+// plan makes the job's plan and seals it, unless another dispatcher was first; fresh says that it was not. What does not
+// depend on each other is asked for at once: the time of a small job is made of such waits.
+func (d *Dispatcher) plan(
+	ctx context.Context, job contracts.AcceptedJob, c *pipeline.Compiled,
+) (plan state.Plan, chunks *state.PlanReader, fresh bool, err error) {
 	w := d.store.NewPlan(job.ID)
-	sealed := state.Plan{SegmentSize: size, MaxRecord: d.cfg.MaxRecord, Reader: contracts.Reader}
-	out, err := d.planInto(ctx, w, job, c, &sealed)
+	plan = state.Plan{
+		SegmentSize: cmp.Or(job.ChunkSize, d.cfg.ChunkSize), MaxRecord: d.cfg.MaxRecord, Reader: contracts.Reader,
+	}
+	out, clock, err := d.gather(ctx, w, job, c, &plan)
 	if err != nil {
-		if contracts.KindOf(err).Transient() {
-			return sealed, err
+		return plan, nil, false, err
+	}
+	plan.Totals, plan.Failures = out.Totals, out.Failures
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return w.Flush(gctx) })
+	g.Go(func() (err error) {
+		plan.Base, err = clock.Reserve(gctx, plan.Totals.Segments, d.cfg.Now())
+		return err
+	})
+	if err = g.Wait(); err != nil {
+		return plan, nil, false, err
+	}
+	plan, err = w.Seal(ctx, plan)
+	return plan, w.Reader(plan), w.Won(plan), err
+}
+
+// gather writes the chunks while the table is prepared and its clock is read. Where the job cannot be planned, and never
+// will be, that is part of the plan; the table's fault goes first.
+func (d *Dispatcher) gather(
+	ctx context.Context, w *state.PlanWriter, job contracts.AcceptedJob, c *pipeline.Compiled, plan *state.Plan,
+) (out PlanResult, clock state.Clock, err error) {
+	var beside sync.WaitGroup
+	var unprepared, unread error
+	planning, stop := context.WithCancel(ctx)
+	defer stop()
+	beside.Go(func() {
+		if unprepared = d.pipelines.Prepare(ctx, c); unprepared != nil {
+			stop()
 		}
-		out, sealed.Error = PlanResult{}, contracts.Info(fmt.Errorf("plan: %w", err))
+	})
+	beside.Go(func() {
+		clock, unread = d.store.Clock(ctx, c.Table().Keyspace+"."+c.Table().Name)
+	})
+	out, err = d.planInto(planning, w, job, c, plan)
+	beside.Wait()
+	if err = cmp.Or(unprepared, err); err != nil && !contracts.KindOf(err).Transient() {
+		out, plan.Error, err = PlanResult{}, contracts.Info(fmt.Errorf("plan: %w", err)), nil
 	}
-	sealed.Totals, sealed.Failures = out.Totals, out.Failures
-	table := c.Table()
-	clock := table.Keyspace + "." + table.Name
-	if sealed.Base, err = d.store.Reserve(ctx, clock, out.Totals.Segments, d.cfg.Now()); err != nil {
-		return sealed, err
-	}
-	return w.Seal(ctx, sealed)
+	return out, clock, cmp.Or(err, unread)
 }
 
 func (d *Dispatcher) planInto(
 	ctx context.Context, w *state.PlanWriter, job contracts.AcceptedJob, c *pipeline.Compiled, sealed *state.Plan,
 ) (out PlanResult, err error) {
-	if err := d.pipelines.Prepare(ctx, c); err != nil {
-		return out, err
-	}
 	emit := func(c state.Planned) error { return w.Add(ctx, c) }
 	if job.Rejects != "" {
 		out, sealed.SegmentSize, err = d.planRejects(ctx, job.Rejects, c, emit)

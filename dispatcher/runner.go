@@ -6,6 +6,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/penstock-io/penstock/contracts"
 	"github.com/penstock-io/penstock/pipeline"
 	"github.com/penstock-io/penstock/state"
@@ -63,28 +65,62 @@ func (r *runner) wait(ctx context.Context, delay time.Duration) bool {
 	}
 }
 
-func (r *runner) attempt(ctx context.Context) (err error) {
-	r.job, err = r.d.store.Job(ctx, r.id)
-	if r.unstored = contracts.KindOf(err) == contracts.KindMissing; err != nil {
+func (r *runner) attempt(ctx context.Context) error {
+	seen, err := r.look(ctx)
+	if err != nil {
 		return err
 	}
-	report, err := r.d.store.Report(ctx, r.id)
-	if err == nil {
-		return r.announce(ctx, report)
+	if seen.report != nil {
+		return r.announce(ctx, *seen.report)
 	}
-	if contracts.KindOf(err) != contracts.KindMissing {
-		return err
+	asked := seen.control != state.Run
+	if asked { // look at it again: it may be of a time before the job was opened again
+		if rests, err := r.rests(ctx); rests || err != nil {
+			return err
+		}
 	}
-	if rests, err := r.rests(ctx); rests || err != nil {
-		return err
-	}
-	if err = r.prepare(ctx); err == nil {
-		err = r.drive(ctx)
+	if err = r.prepare(ctx, seen.plan); err == nil {
+		err = r.drive(ctx, asked)
 	}
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
 	return r.giveUp(ctx, err)
+}
+
+// sight is what the store says of a job: nil where it says nothing.
+type sight struct {
+	report  *contracts.Report
+	plan    *state.Plan
+	control state.Control
+}
+
+// look asks the store all at once. In which order it answers does not matter: a job that has ended is announced, and any
+// other goes on from its plan, if it has one.
+func (r *runner) look(ctx context.Context) (s sight, err error) {
+	g, ctx := errgroup.WithContext(ctx)
+	r.unstored = false
+	g.Go(func() (err error) {
+		r.job, err = r.d.store.Job(ctx, r.id)
+		r.unstored = contracts.KindOf(err) == contracts.KindMissing
+		return err
+	})
+	g.Go(func() (err error) { s.report, err = stored(r.d.store.Report(ctx, r.id)); return err })
+	g.Go(func() (err error) { s.plan, err = stored(r.d.store.Plan(ctx, r.id)); return err })
+	g.Go(func() (err error) { s.control, err = r.control(ctx); return err })
+	return s, g.Wait()
+}
+
+// stored is a document that need not be there.
+func stored[T any](v T, err error) (*T, error) {
+	switch contracts.KindOf(err) {
+	case "":
+		return &v, nil
+	case contracts.KindMissing:
+		return nil, nil
+	default:
+		return nil, err
+	}
 }
 
 // giveUp ends a job that cannot go on: one that a user does not want to wait for, and one that will never be able to.
@@ -118,33 +154,44 @@ func (r *runner) recollect(ctx context.Context) error {
 	return err
 }
 
-// prepare gets everything that drive needs: pipeline, sealed plan, what is done already.
-func (r *runner) prepare(ctx context.Context) (err error) {
+// prepare gets everything that drive needs: pipeline, sealed plan, what is done already. Of a plan that was sealed just
+// now nothing is; or another leader is at it, and then it is done twice.
+func (r *runner) prepare(ctx context.Context, plan *state.Plan) (err error) {
 	r.plan, r.progress = state.Plan{}, nil // of an attempt before
 	if r.pipeline, err = r.d.pipelines.Compiled(ctx, r.job.Pipeline, r.job.Revision); err != nil {
 		return err
 	}
-	if r.plan, err = r.d.plan(ctx, r.job, r.pipeline); err != nil {
+	var chunks *state.PlanReader
+	fresh := false
+	if plan != nil {
+		r.plan, chunks = *plan, r.d.store.PlanReader(*plan)
+	} else if r.plan, chunks, fresh, err = r.d.plan(ctx, r.job, r.pipeline); err != nil {
 		return err
 	}
 	if err = contracts.CheckReader("plan of "+string(r.id), r.plan.Reader); err != nil {
 		return err
 	}
 	r.heeds.Store(true)
-	if r.progress, err = status.CatchUp(ctx, r.d.store, r.id, r.plan.Totals.Chunks); err != nil {
+	t := r.plan.Totals
+	if fresh {
+		r.progress = status.NewProgress(t.Chunks)
+	} else if r.progress, err = status.CatchUp(ctx, r.d.store, r.id, t.Chunks); err != nil {
 		return err
 	}
-	r.window = newWindow(r)
-	t := r.plan.Totals
+	r.window = newWindow(r, chunks)
 	r.d.event(ctx, contracts.Event{Job: r.id, Pipeline: r.job.Pipeline, Kind: contracts.EventPlanned, Plan: &t})
 	return nil
 }
 
-// drive keeps the window full until every chunk has an outcome, the job is stopped, or ctx ends.
-func (r *runner) drive(ctx context.Context) error {
+// drive keeps the window full until every chunk has an outcome, the job is stopped, or ctx ends. asked says that
+// something is asked of the job.
+func (r *runner) drive(ctx context.Context, asked bool) (err error) {
 	tick := time.NewTicker(r.d.cfg.Reconcile)
 	defer tick.Stop()
-	stopped, err := r.stopped(ctx)
+	stopped := r.overLimit()
+	if asked || r.recalled.Load() {
+		stopped, err = r.stopped(ctx)
+	}
 	for heard := true; err == nil; {
 		if stopped != nil {
 			return r.stop(ctx, *stopped)

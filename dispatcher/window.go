@@ -23,9 +23,9 @@ type window struct {
 	broken *contracts.ErrorInfo // why prefix is not known: a scan before it failed
 }
 
-func newWindow(r *runner) *window {
+func newWindow(r *runner, chunks *state.PlanReader) *window {
 	return &window{
-		r: r, loads: r.d.store.PlanReader(r.plan), scans: r.d.store.PlanReader(r.plan),
+		r: r, loads: chunks, scans: chunks.Another(),
 		out: map[int]chunk.Placing{}, asked: map[int]contracts.Work{}, known: map[int]contracts.ScanResult{},
 		prefix: chunk.StartPrefix(),
 	}

@@ -120,27 +120,49 @@ func (s *Store) AddFailure(ctx context.Context, job contracts.JobID, chunk int, 
 	return n, err
 }
 
+// version is what was seen of a document; without an ETag there was none.
+type version struct {
+	data []byte
+	etag string
+}
+
+func (s *Store) look(ctx context.Context, key string) (v version, err error) {
+	v.data, v.etag, err = s.docs.Get(ctx, key)
+	if contracts.KindOf(err) == contracts.KindMissing {
+		return version{}, nil
+	}
+	return v, err
+}
+
 // update changes a document by compare-and-swap until it wins; old is nil where there is none.
 func (s *Store) update(ctx context.Context, key string, change func(old []byte) ([]byte, error)) error {
+	seen, err := s.look(ctx, key)
+	if err != nil {
+		return err
+	}
+	return s.updateFrom(ctx, key, seen, change)
+}
+
+// updateFrom is update for a document that was seen before.
+func (s *Store) updateFrom(
+	ctx context.Context, key string, seen version, change func(old []byte) ([]byte, error),
+) error {
 	for {
-		old, etag, err := s.docs.Get(ctx, key)
-		missing := contracts.KindOf(err) == contracts.KindMissing
-		if err != nil && !missing {
-			return err
-		}
-		data, err := change(old)
+		data, err := change(seen.data)
 		if err != nil {
 			return err
 		}
-		if missing {
+		if seen.etag == "" {
 			err = s.docs.Create(ctx, key, data)
 		} else {
-			_, err = s.docs.Replace(ctx, key, data, etag)
+			_, err = s.docs.Replace(ctx, key, data, seen.etag)
 		}
 		if k := contracts.KindOf(err); k != contracts.KindExists && k != contracts.KindChanged {
 			return err
 		}
-		// Somebody else was first: look again.
+		if seen, err = s.look(ctx, key); err != nil { // somebody else was first
+			return err
+		}
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"iter"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/penstock-io/penstock/contracts"
 )
 
@@ -14,10 +16,10 @@ func jobKey(job contracts.JobID, rest string) string { return "jobs/" + string(j
 // The markers come first, so that a job which is stored will be found, even if the process dies here and the job's
 // message is lost. A marker without a job says that one may come.
 func (s *Store) AcceptJob(ctx context.Context, j contracts.AcceptedJob) (contracts.AcceptedJob, bool, error) {
-	if err := s.docs.Put(ctx, "index/"+string(j.ID), nil); err != nil {
-		return j, false, err
-	}
-	if err := s.Activate(ctx, j.ID); err != nil {
+	markers, mctx := errgroup.WithContext(ctx)
+	markers.Go(func() error { return s.docs.Put(mctx, "index/"+string(j.ID), nil) })
+	markers.Go(func() error { return s.Activate(mctx, j.ID) })
+	if err := markers.Wait(); err != nil {
 		return j, false, err
 	}
 	created, err := s.createJSON(ctx, jobKey(j.ID, "job.json"), j)

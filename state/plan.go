@@ -59,6 +59,7 @@ type PlanWriter struct {
 	job     contracts.JobID
 	attempt string
 	pending []Planned
+	last    []Planned // the page that was stored last
 	pages   int
 	chunks  int
 }
@@ -91,8 +92,16 @@ func (w *PlanWriter) flush(ctx context.Context) error {
 		return fmt.Errorf("store page %d of the plan of %s: %w", w.pages, w.job, err)
 	}
 	w.pages++
-	w.pending = w.pending[:0]
+	w.last, w.pending = w.pending, w.last[:0]
 	return nil
+}
+
+// Flush stores what is pending, so that Seal has no more to do than to seal.
+func (w *PlanWriter) Flush(ctx context.Context) error {
+	if len(w.pending) == 0 {
+		return nil
+	}
+	return w.flush(ctx)
 }
 
 // Chunks is the number of chunks added.
@@ -100,10 +109,8 @@ func (w *PlanWriter) Chunks() int { return w.chunks }
 
 // Seal makes the plan the job's, unless another dispatcher was first; the one that counts is returned.
 func (w *PlanWriter) Seal(ctx context.Context, p Plan) (Plan, error) {
-	if len(w.pending) > 0 {
-		if err := w.flush(ctx); err != nil {
-			return p, err
-		}
+	if err := w.Flush(ctx); err != nil {
+		return p, err
 	}
 	p.V, p.Job, p.Attempt = contracts.Version, w.job, w.attempt
 	created, err := w.store.createJSON(ctx, jobKey(w.job, "plan.json"), p)
@@ -111,6 +118,19 @@ func (w *PlanWriter) Seal(ctx context.Context, p Plan) (Plan, error) {
 		return p, err
 	}
 	return w.store.Plan(ctx, w.job)
+}
+
+// Won says whether the plan that Seal returned is the one that was written here.
+func (w *PlanWriter) Won(p Plan) bool { return p.Attempt == w.attempt }
+
+// Reader opens a plan that was sealed here. If it is the one that was written, it has the last page at hand, which is all
+// of a small one; nothing may be added any more.
+func (w *PlanWriter) Reader(p Plan) *PlanReader {
+	r := w.store.PlanReader(p)
+	if w.Won(p) && w.pages > 0 {
+		r.page, r.have = w.last, w.pages-1
+	}
+	return r
 }
 
 // Plan is a job's sealed plan; KindMissing before that.
@@ -129,6 +149,12 @@ type PlanReader struct {
 
 // PlanReader opens a sealed plan.
 func (s *Store) PlanReader(p Plan) *PlanReader { return &PlanReader{store: s, plan: p, have: -1} }
+
+// Another opens the same plan, and has the same page at hand.
+func (r *PlanReader) Another() *PlanReader {
+	other := *r
+	return &other
+}
 
 // Chunk is the n-th chunk, from 0.
 func (r *PlanReader) Chunk(ctx context.Context, n int) (Planned, error) {

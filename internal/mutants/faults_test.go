@@ -117,13 +117,13 @@ var faults = []fault{
 	},
 	{
 		name: "base reused after the store was restored",
-		edits: []edit{{"state/clock.go", "base = max(c.Next, now.UnixMicro())",
+		edits: []edit{{"state/clock.go", "base = max(at.Next, now.UnixMicro())",
 			"if base = c.Next; base == 0 {\n\t\t\tbase = now.UnixMicro()\n\t\t}"}},
 		pkg: "./state", test: "TestBaseAfterTheStoreWasRestored",
 	},
 	{
 		name:  "base from the wall clock alone",
-		edits: []edit{{"state/clock.go", "base = max(c.Next, now.UnixMicro())", "base = now.UnixMicro()"}},
+		edits: []edit{{"state/clock.go", "base = max(at.Next, now.UnixMicro())", "base = now.UnixMicro()"}},
 		pkg:   "./state", test: "TestReserveWhileTheClockStepsBack",
 	},
 	{
