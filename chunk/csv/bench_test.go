@@ -47,6 +47,10 @@ var benchmarks = []struct {
 	{"plain", table(8<<20, false)}, {"quoted", table(8<<20, true)},
 	{"sparse", cycle(8<<20, strings.Repeat("device-00017,2026-01-01T00:00:00Z,17,on,some words here,12.5,x,y,,end\n", 7)+
 		"device-00018,2026-01-01T00:00:00Z,18,on,\"a, \"\"b\"\"\nc\",13.5,x,y,,end\n")},
+	{"readings", cycle(8<<20, strings.Repeat("device-00017,2026-01-01T00:00:00.017Z,17,on,12.345,1003.5,812345678901,true,calm,"+
+		"0badcafe-0000-4000-8000-0123456789ab\n", 7)+"device-00018,2026-01-01T00:00:00.018Z,18,,-3.25,998.1,12345,false,"+
+		"\"gusts, then \"\"calm\"\"\",0badcafe-0000-4000-8000-0123456789ab\n")},
+	{"crlf", bytes.ReplaceAll(table(8<<20, false), []byte("\n"), []byte("\r\n"))},
 	{"dirty", cycle(8<<20, "device-00017,a 5\" pipe,17,\"on\"ly,\"some\nwords here\",12.5,x,y,,end\n")},
 }
 

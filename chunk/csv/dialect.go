@@ -73,6 +73,7 @@ type Dialect struct {
 	newlines  bool // a quoted value may hold line breaks
 	empty     bool // an unquoted field without text is null
 	nulls     []string
+	verbatim  bool // an unquoted field with text is that text
 
 	reached []State // ascending; the other states' rows are empty
 	table   [states][256]entry
@@ -98,6 +99,7 @@ func New(f contracts.CSVFormat) (*Dialect, error) {
 			d.nulls = append(d.nulls, null)
 		}
 	}
+	d.verbatim = len(d.nulls) == 0 && !f.Trim
 	d.wide = d.newWide()
 	d.tabulate()
 	return d, nil
@@ -114,6 +116,14 @@ func (d *Dialect) isNull(b []byte) bool {
 		}
 	}
 	return false
+}
+
+// escapeByte is what comes before a quote in quotes.
+func (d *Dialect) escapeByte() byte {
+	if d.doubled {
+		return byte(d.quote)
+	}
+	return byte(d.escape)
 }
 
 func check(f contracts.CSVFormat) error {

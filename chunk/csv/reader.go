@@ -39,10 +39,11 @@ type Reader struct {
 
 	at    int64 // offset of the record under way
 	spans []span
-	count int   // fields of the record under way, however many are looked at
-	bad   int   // in the record: the first byte that is out of order; -1 for none
-	broke bool  // bad is a line break in quotes
-	open  int64 // offset of the quote that opened last; -1 for none
+	count int    // fields of the record under way, however many are looked at
+	bad   int    // in the record: the first byte that is out of order; -1 for none
+	broke bool   // bad is a line break in quotes
+	open  int64  // offset of the quote that opened last; -1 for none
+	index *index // nil before the first record, and where only the automaton can read the dialect
 
 	fields  []contracts.Field
 	scratch []byte
@@ -98,6 +99,18 @@ func (r *Reader) next() error {
 			return err
 		}
 	}
+	if r.index != nil && r.quick() {
+		return nil
+	}
+	if err := r.slow(); err != nil {
+		return err
+	}
+	r.resume()
+	return nil
+}
+
+// slow reads a record by the automaton, byte by byte: what it does is what the dialect is.
+func (r *Reader) slow() error {
 	if err := r.seek(); err != nil {
 		return err
 	}
@@ -227,33 +240,44 @@ func (r *Reader) atEOF(s State, f span) error {
 
 // finish makes a record of what parse noted.
 func (r *Reader) finish() {
-	rec := &r.rec
-	rec.Offset, rec.Fields = r.at, nil
-	if rec.Length > r.o.MaxRecord {
-		rec.Raw = rec.Raw[:r.o.MaxRecord]
-	}
-	if rec.Problem = r.problem(); rec.Problem != nil {
+	if !r.judge() {
 		return
 	}
-	r.scratch = r.scratch[:0]
 	for i, p := range r.bind.Positions {
 		r.fields[i] = contracts.Field{}
 		if p >= 0 {
 			r.fields[i] = r.value(r.spans[p])
 		}
 	}
-	rec.Fields = r.fields
+	r.rec.Fields = r.fields
 }
 
-// value is what a field says: a quoted one without its quotes, an unquoted one null where the dialect says so.
+// judge says whether the record under way can be read; otherwise it becomes a problem.
+func (r *Reader) judge() bool {
+	rec := &r.rec
+	rec.Offset, rec.Fields = r.at, nil
+	if rec.Length > r.o.MaxRecord {
+		rec.Raw = rec.Raw[:r.o.MaxRecord]
+	}
+	r.scratch = r.scratch[:0]
+	rec.Problem = r.problem()
+	return rec.Problem == nil
+}
+
+// value is what a field says: a quoted one without its quotes.
 func (r *Reader) value(f span) contracts.Field {
 	b := r.rec.Raw[f.start:f.end]
-	if f.quoted {
-		if f.escaped {
-			b = r.unescape(b)
-		}
-		return contracts.Field{Kind: contracts.Text, Bytes: b}
+	if !f.quoted {
+		return r.bare(b)
 	}
+	if f.escaped {
+		b = r.unescape(b)
+	}
+	return contracts.Field{Kind: contracts.Text, Bytes: b}
+}
+
+// bare is what an unquoted field says: null where the dialect says so.
+func (r *Reader) bare(b []byte) contracts.Field {
 	if r.d.format.Trim {
 		b = bytes.Trim(b, " \t")
 	}
@@ -267,10 +291,7 @@ func (r *Reader) value(f span) contracts.Field {
 // than itself or the quote is kept.
 func (r *Reader) unescape(b []byte) []byte {
 	from, quote := len(r.scratch), byte(r.d.quote)
-	escape := quote
-	if !r.d.doubled {
-		escape = byte(r.d.escape)
-	}
+	escape := r.d.escapeByte()
 	for len(b) > 0 {
 		i := bytes.IndexByte(b, escape)
 		if i < 0 || i+1 == len(b) {

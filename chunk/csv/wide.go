@@ -110,32 +110,53 @@ func (l *lane) blocks(until int) bool {
 // ordinary is how many ordinary quotes and escapes of a block are worth looking at one by one.
 const ordinary = 8
 
-// block takes down what the next block begins, or leaves everything as it is. It first takes all quotes for what their
-// number says, then leaves out the first one that turns out to be ordinary, and so on: all before it is right.
-func (l *lane) block(w *wide, c carry) (carry, bool) {
-	quotes, breaks, delimiters, escapes := w.masks((*[block]byte)(l.b[l.pos:]))
+// marks are what the bytes of a block do: bit i of a mask stands for byte i.
+type marks struct {
+	starts  uint64 // a record starts here, or a comment
+	opens   uint64 // a quote opens
+	fields  uint64 // a field ends before this delimiter or line break
+	again   uint64 // of two quotes in quotes the second; an escape in quotes
+	garbage uint64 // what may not follow a closing quote follows it
+	next    carry
+}
+
+// read finds a block's marks; false where the table must. It first takes all quotes for what their number says, then
+// leaves out the first one that turns out to be ordinary, and so on: all before it is right.
+func (w *wide) read(b *[block]byte, c carry) (m marks, ok bool) {
+	quotes, breaks, delimiters, escapes := w.masks(b)
 	for range ordinary {
 		inside := parity(quotes) ^ c.inside // from an opening quote on, up to before the closing one
 		closes := quotes &^ inside
-		opens := quotes & inside &^ ((closes<<1 | c.closed) & w.doubled)
+		after := closes<<1 | c.closed
+		opens := quotes & inside &^ (after & w.doubled)
 		lines, fields := breaks&^inside, (breaks|delimiters)&^inside
 		odd := opens &^ (fields<<1 | c.field)
 		if odd|escapes&inside == 0 {
-			return carry{
+			m.starts, m.opens, m.fields = (lines<<1|c.record)&^breaks, opens, fields
+			m.again, m.garbage = m.again|after&inside, after&^(inside|fields)
+			m.next = carry{
 				inside: uint64(int64(inside) >> 63), closed: closes >> 63, record: lines >> 63, field: fields >> 63,
-			}, l.note64((lines<<1|c.record)&^breaks, opens)
+			}
+			return m, true
 		}
 		switch first := (odd | escapes&inside) & -(odd | escapes&inside); {
 		case first&odd != 0:
 			quotes &^= first
 		case first>>63 != 0:
-			return c, false // the escaped byte is in the next block
+			return m, false // the escaped byte is in the next block
 		default:
+			m.again |= first
 			quotes &^= first << 1
 			escapes &^= first | first<<1
 		}
 	}
-	return c, false
+	return m, false
+}
+
+// block takes down what the next block begins, or leaves everything as it is.
+func (l *lane) block(w *wide, c carry) (carry, bool) {
+	m, ok := w.read((*[block]byte)(l.b[l.pos:]), c)
+	return m.next, ok && l.note64(m.starts, m.opens)
 }
 
 // note64 takes down which bytes of a block start records and open quotes; false where one of them starts a comment.

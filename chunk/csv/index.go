@@ -1,0 +1,145 @@
+package csv
+
+import (
+	"encoding/binary"
+	"math/bits"
+)
+
+// index finds where fields end, some blocks ahead of the reader and 64 bytes at once. It is exact: in a block without a
+// quote, outside quotes, each delimiter and each line break ends a field; of the others wide knows the quotes. Where it
+// cannot know, or something is out of order, it ends, and the automaton goes on from the last record before.
+type index struct {
+	d         *Dialect
+	delimiter uint64 // eight times
+	pos       int    // in the window's buffer: the next byte to look at
+	carry     carry
+	again     int // in the buffer: behind the last byte so far that a quoted value's text lacks
+
+	// ends are places in the buffer: at next-1 of the break before the next record, from next up to n of what ends a
+	// field.
+	ends    []int
+	next, n int
+}
+
+const (
+	ahead = 32 * block // bytes that are looked at at once: few, lest the automaton look at most of them again
+	room  = 1 << 10    // ends to hold at the most, where records are not wider
+)
+
+// newIndex makes an index for records of so many fields. buffer is the size of a read; 0: large.
+func (d *Dialect) newIndex(width, buffer int) *index {
+	n := room
+	if buffer > 0 {
+		n = min(n, buffer+2*block) // of a small object
+	}
+	return &index{d: d, delimiter: eight(d.delimiter[0]), ends: make([]int, max(n, 2*width+2*block))}
+}
+
+// restart begins again at pos in the buffer, where no record is under way.
+func (x *index) restart(pos int) {
+	x.pos, x.again, x.carry = pos, 0, carry{record: 1, field: 1}
+	x.ends[0], x.next, x.n = pos-1, 1, 1
+}
+
+// record finds the next line: how many fields it has, at least 1, or 0 where it does not end in what can be known.
+func (x *index) record(buf []byte) int {
+	for seen := 0; ; {
+		for i, end := range x.ends[x.next+seen : x.n] {
+			if isBreak(buf[end]) {
+				return seen + i + 1
+			}
+		}
+		seen = x.n - x.next
+		if !x.more(buf) {
+			return 0
+		}
+	}
+}
+
+// more looks at the next blocks; false where there is none that the index can know.
+func (x *index) more(buf []byte) bool {
+	x.n = copy(x.ends, x.ends[x.next-1:x.n])
+	x.next = 1
+	from := x.pos
+	buf = buf[:min(len(buf), from+ahead)]
+	quote, cr := seeker{x.d.quote, -1}, seeker{'\r', -1}
+	for x.pos+block <= len(buf) && x.n+block <= len(x.ends) {
+		b, end := (*[block]byte)(buf[x.pos:]), x.pos+block
+		var fields uint64
+		if x.carry.inside|x.carry.closed == 0 && quote.from(buf, x.pos) >= end {
+			fields = among(b, x.delimiter, eight('\n'))
+			if cr.from(buf, x.pos) < end {
+				fields |= among(b, eight('\r'), eight('\r'))
+			}
+			x.carry = carry{field: fields >> 63}
+		} else if m, ok := x.quoted(b); ok {
+			fields = m.fields
+		} else {
+			break
+		}
+		x.note(fields)
+		x.pos = end
+	}
+	return x.pos > from
+}
+
+// quoted looks at a block with quotes, or in quotes; false where the automaton must.
+func (x *index) quoted(b *[block]byte) (marks, bool) {
+	if x.d.wide == nil {
+		return marks{}, false
+	}
+	m, ok := x.d.wide.read(b, x.carry)
+	if !ok || m.garbage != 0 {
+		return marks{}, false
+	}
+	if m.again != 0 {
+		x.again = x.pos + bits.Len64(m.again)
+	}
+	x.carry = m.next
+	return m, true
+}
+
+// note takes down the ends of fields in the block at pos.
+func (x *index) note(fields uint64) {
+	n := x.n
+	ends := x.ends[n : n+block]
+	k := 0
+	for ; fields != 0; fields &= fields - 1 {
+		ends[k&(block-1)] = x.pos + bits.TrailingZeros64(fields)
+		k++
+	}
+	x.n = n + k
+}
+
+// among marks the bytes of a block that are one of two, each given eight times.
+func among(b *[block]byte, c1, c2 uint64) uint64 {
+	le := binary.LittleEndian
+	return transpose(either(le.Uint64(b[0:]), c1, c2)>>7 | either(le.Uint64(b[8:]), c1, c2)>>6 |
+		either(le.Uint64(b[16:]), c1, c2)>>5 | either(le.Uint64(b[24:]), c1, c2)>>4 |
+		either(le.Uint64(b[32:]), c1, c2)>>3 | either(le.Uint64(b[40:]), c1, c2)>>2 |
+		either(le.Uint64(b[48:]), c1, c2)>>1 | either(le.Uint64(b[56:]), c1, c2))
+}
+
+const (
+	ones = 0x0101010101010101
+	lows = 0x7f7f7f7f7f7f7f7f
+)
+
+func eight(c byte) uint64 { return uint64(c) * ones }
+
+// either sets the high bit of each byte of x that equals that of c1 or c2. No carry leaves a byte: it is exact.
+func either(x, c1, c2 uint64) uint64 {
+	y, z := x^c1, x^c2
+	return ^((y&lows+lows|y)&(z&lows+lows|z) | lows)
+}
+
+// transpose mirrors 8 by 8 bits at their diagonal: bit 8i+j becomes bit 8j+i. among has gathered bit i of each word's
+// bytes in byte i.
+func transpose(x uint64) uint64 {
+	t := (x ^ x>>7) & 0x00aa00aa00aa00aa
+	x ^= t ^ t<<7
+	t = (x ^ x>>14) & 0x0000cccc0000cccc
+	x ^= t ^ t<<14
+	t = (x ^ x>>28) & 0x00000000f0f0f0f0
+	return x ^ t ^ t<<28
+}
