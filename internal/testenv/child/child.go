@@ -40,6 +40,9 @@ func Start(cmd *exec.Cmd) (*Process, error) {
 	return p, nil
 }
 
+// PID is the process's id, and its group's.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
+
 // Done is closed when the process is gone.
 func (p *Process) Done() <-chan struct{} { return p.done }
 

@@ -25,6 +25,7 @@ type CassandraOptions struct {
 	HeapMB     int  // 0 is 1024
 	Long       bool // for minutes of load: the JVM optimises to the end, which takes the start half as long again
 	Lossy      bool // acknowledge before the commit log is on disk: faster, and SIGKILL may lose the last 100 ms
+	Tuned      bool // for measuring: tries in memory and on disk, the whole heap at once, and G1, as on a node of a cluster
 }
 
 // Cassandra is a running node.
@@ -168,9 +169,12 @@ func (c cassandraSettings) command(java, jars string) *exec.Cmd {
 	if heap == 0 {
 		heap = 1024
 	}
+	start, collector := min(256, heap), "-XX:+UseSerialGC" // Cassandra locks what heap there is at its start into memory
+	if c.Tuned {
+		start, collector = heap, "-XX:+UseG1GC"
+	}
 	args := []string{
-		// Cassandra locks what heap there is at its start into memory.
-		"-Xms256m", fmt.Sprintf("-Xmx%dm", heap), "-XX:+UseSerialGC", "-Xss512k",
+		fmt.Sprintf("-Xms%dm", start), fmt.Sprintf("-Xmx%dm", heap), collector, "-Xss512k",
 		"-XX:+ExitOnOutOfMemoryError", "-XX:-UsePerfData", "-Xshare:auto",
 		"-Djdk.attach.allowAttachSelf=true", "-Djava.security.manager=allow", "-Djava.net.preferIPv4Stack=true",
 		"-Dcassandra.config=file://" + filepath.Join(c.Dir, "cassandra.yaml"),

@@ -43,6 +43,13 @@ func (s *server) Kill() {
 	}
 }
 
+// PID is the id of the server's process, whether or not it still runs. Each start gives it another.
+func (s *server) PID() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.proc.PID()
+}
+
 // Signal sends a signal to the server, such as SIGSTOP and SIGCONT to have it hang for a while.
 func (s *server) Signal(signal syscall.Signal) {
 	s.mu.Lock()

@@ -11,7 +11,10 @@ import (
 
 // BuildPenstock builds cmd/penstock of the tree that holds the working folder, into the cache, under a name of that
 // tree's own, and returns its path. Test processes that do so at once wait for one another.
-func BuildPenstock() (string, error) {
+func BuildPenstock() (string, error) { return Build("./cmd/penstock") }
+
+// Build builds a program of the tree as BuildPenstock does; pkg is its folder in the tree, such as ./loadtest/bare.
+func Build(pkg string) (string, error) {
 	cache, err := CacheDir()
 	if err != nil {
 		return "", err
@@ -27,11 +30,11 @@ func BuildPenstock() (string, error) {
 		return "", err
 	}
 	defer unlock()
-	binary := filepath.Join(dir, "penstock")
-	build := exec.Command("go", "build", "-o", binary, "./cmd/penstock")
+	binary := filepath.Join(dir, filepath.Base(pkg))
+	build := exec.Command("go", "build", "-o", binary, pkg)
 	build.Dir = root
 	if out, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build cmd/penstock: %w\n%s", err, out)
+		return "", fmt.Errorf("build %s: %w\n%s", pkg, err, out)
 	}
 	return binary, nil
 }

@@ -115,26 +115,9 @@ func (in Installer) cassandra(ctx context.Context) error {
 	if _, err := CassandraJars(); err == nil {
 		return nil
 	}
-	cache, err := CacheDir()
-	if err != nil {
-		return err
-	}
-	home := filepath.Join(cache, "cassandra-"+CassandraVersion)
-	if err := os.MkdirAll(home, 0o755); err != nil {
-		return fmt.Errorf("make Cassandra's folder: %w", err)
-	}
-	pomFile, part := filepath.Join(home, "pom.xml"), filepath.Join(home, "lib.part")
-	if err := os.WriteFile(pomFile, pom, 0o644); err != nil {
-		return fmt.Errorf("write Cassandra's pom: %w", err)
-	}
-	err = in.step(ctx, "Apache Cassandra "+CassandraVersion, func() *exec.Cmd {
-		return exec.CommandContext(ctx, "mvn", "-q", "-B", "-f", pomFile, "-Dcassandra.version="+CassandraVersion,
-			"dependency:copy-dependencies", "-DincludeScope=runtime", "-DoutputDirectory="+part)
-	})
-	if err != nil {
-		return err
-	}
-	return os.Rename(part, filepath.Join(home, "lib"))
+	_, err := in.jars(ctx, "Apache Cassandra "+CassandraVersion, "cassandra-"+CassandraVersion, pom,
+		"-Dcassandra.version="+CassandraVersion)
+	return err
 }
 
 // step runs a command, again where it fails, and says what it does and how long it took.
