@@ -40,6 +40,7 @@ type reading struct {
 	t    *pipeline.Transformer
 	part contracts.Part
 	spec chunk.Spec
+	rows []cql.Row
 }
 
 func newReading(t testing.TB, n int) *reading {
@@ -60,7 +61,7 @@ func newReading(t testing.TB, n int) *reading {
 // pass takes every record of the part into the batch.
 func (r *reading) pass(t testing.TB) {
 	ctx := t.Context()
-	r.l.batch.reset(r.l.batch.columns)
+	r.l.batch.reset()
 	reader, err := chunk.NewReader(ctx, r.l.w.Objects, r.part, r.spec)
 	must(t, err)
 	defer reader.Close()
@@ -73,7 +74,7 @@ func (r *reading) pass(t testing.TB) {
 			t.Fatal(err)
 		}
 	}
-	r.l.rows = r.l.batch.finish(base, r.l.rows[:0])
+	r.rows = r.l.batch.finish(base)
 }
 
 // TestRecordsDoNotAllocate: what a pass allocates does not depend on the number of records.
@@ -84,7 +85,7 @@ func TestRecordsDoNotAllocate(t *testing.T) {
 	if n := testing.AllocsPerRun(3, func() { r.pass(t) }); n > records/50 {
 		t.Errorf("%.0f allocations for %d records", n, records)
 	}
-	if got := len(r.l.batch.groups); got != records {
+	if got := len(r.rows); got != records {
 		t.Errorf("found %d rows", got)
 	}
 }
@@ -95,18 +96,18 @@ func TestMergedRecordsDoNotAllocate(t *testing.T) {
 	r := newReading(t, records)
 	key := cql.AppendValue(nil, []byte("k"))
 	add := func() {
-		r.l.batch.reset(r.l.batch.columns[:2])
+		r.l.batch.reset()
+		r.l.batch.open(r.l.batch.columns[:2], false, false)
 		for i := range records {
-			from := len(r.l.batch.rows)
-			r.l.batch.rows = cql.AppendUnset(append(r.l.batch.rows, key...))
-			row := cql.Row{Values: r.l.batch.rows[from:], Partition: len(key), Key: len(key)}
+			values := cql.AppendUnset(append(r.l.batch.rows.tail(), key...))
+			row := cql.Row{Values: values, Partition: len(key), Key: len(key)}
 			r.l.batch.add(0, 0, row, &contracts.Record{Offset: int64(i)}, 0)
 		}
-		r.l.rows = r.l.batch.finish(base, r.l.rows[:0])
+		r.rows = r.l.batch.finish(base)
 	}
 	add()
-	if n := testing.AllocsPerRun(3, add); n > 5 || len(r.l.rows) != 1 {
-		t.Errorf("%.0f allocations for %d records in %d rows", n, records, len(r.l.rows))
+	if n := testing.AllocsPerRun(3, add); n > 5 || len(r.rows) != 1 {
+		t.Errorf("%.0f allocations for %d records in %d rows", n, records, len(r.rows))
 	}
 }
 

@@ -8,156 +8,242 @@ import (
 	"github.com/penstock-io/penstock/cql"
 )
 
-// batch collects the rows of one or more whole segments and merges those of one key. Its buffers are kept from one
-// chunk to the next. Not safe for concurrent use.
+// batch collects the rows of one or more whole segments and merges those of one key. What it holds lies in pages, which
+// it gives back when it is reset. Not safe for concurrent use.
 type batch struct {
-	columns []cql.Column
-	rows    []byte // packed rows, as the transformer appended them
-	raws    []byte // raw records, for rejects
-	entries []entry
-	groups  []group
-	index   []int32 // open addressing over groups: position+1, 0 for free; a power of two long
-	seed    maphash.Seed
-	merged  []byte // packed rows of groups with more than one record
-	scratch []cql.Value
-	statics statics
-	limit   int     // of rows, in bytes
-	timed   bool    // records have event times, which decide instead of their order
-	owners  []int32 // of the rows that finish made: their groups
+	columns   []cql.Column
+	partition int   // columns of the partition key, which come first
+	keys      int   // columns of the primary key
+	rows      packs // as the transformer appended them
+	entries   list[entry]
+	groups    list[group]
+	index     list[int32] // open addressing over groups: position+1, 0 for free; a power of two long
+	seed      maphash.Seed
+	merged    packs // rows that are of more than one record
+	scratch   []cql.Value
+	statics   statics
+	size      int64       // bytes of the records that became rows
+	beside    int64       // bytes that finish will take
+	timed     bool        // records have event times, which decide instead of their order
+	times     list[int64] // of entries, where timed: microseconds
+	owners    []int32     // where timed, of the rows that finish made: their groups
+	kept      bool        // the records themselves are held, too
+	sources   list[source]
+	raws      packs
 }
 
 // entry is one record that became a row.
 type entry struct {
-	row, rowLen    int32 // in rows
-	raw, rawLen    int32 // in raws
-	partition, key int32 // ends of the keys' values in the row
-	part           int32 // of the chunk
-	prev           int32 // the record before it of the same segment and key; -1 for none
-	offset, length int64 // in the object
-	record         int64 // as in position: from 1 in the object, or from -1 down in the part
-	at             int64 // event time in microseconds; 0 where records have none
+	row    uint32 // where in rows
+	length int32  // of the row
+	part   int32  // of the chunk
+	prev   int32  // the record before it of the same segment and key; -1 for none
+	offset int64  // in the object
+}
+
+// source is what else is known of an entry's record.
+type source struct {
+	raw    uint32 // where in raws
+	cut    int32  // length there, at most the record limit
+	length int64
+	number int64 // as in position: from 1 in the object, or from -1 down in the part
 }
 
 // group is the records of one key in one segment: what becomes one row.
 type group struct {
-	segment int64 // ordinal
-	last    int32 // entry
-	count   int32
+	segment int64  // ordinal
+	last    int32  // entry
+	hash    uint32 // of the key
 }
 
-func newBatch() *batch {
-	return &batch{seed: maphash.MakeSeed(), index: make([]int32, 1024), limit: maxRows}
+// The bytes of an item of each list.
+const (
+	entryBytes  = 24
+	groupBytes  = 16
+	slotBytes   = 4
+	timeBytes   = 8
+	sourceBytes = 24
+)
+
+// What finish takes besides the pages: for each row a cql.Row, an owner, and what the writer needs to sort them; with
+// static columns, for each record its group and the record before it, and for each partition, of which there are no
+// more than records, two entries of maps with its key.
+const (
+	rowBeside    = 48 + 4 + 20
+	staticBeside = 12
+	tenantBeside = 280
+)
+
+func newBatch(p *pools) *batch {
+	b := &batch{seed: maphash.MakeSeed()}
+	b.rows.pool, b.merged.pool, b.raws.pool = &p.bytes, &p.bytes, &p.bytes
+	b.entries.pool, b.groups.pool, b.index.pool = &p.entries, &p.groups, &p.slots
+	b.times.pool, b.sources.pool = &p.times, &p.sources
+	return b
 }
 
-// reset empties the batch for rows of a table.
-func (b *batch) reset(columns []cql.Column) {
-	b.columns, b.statics = columns, newStatics(columns)
-	b.rows, b.raws, b.merged = b.rows[:0], b.raws[:0], b.merged[:0]
-	b.entries, b.groups = b.entries[:0], b.groups[:0]
-	clear(b.index)
+// open readies an empty batch for rows of a table.
+func (b *batch) open(columns []cql.Column, timed, kept bool) {
+	b.columns, b.statics, b.timed, b.kept = columns, newStatics(columns), timed, kept
+	b.partition, b.keys = 0, 0
+	for _, c := range columns {
+		if c.Role == cql.PartitionKey {
+			b.partition++
+		}
+		if c.Role <= cql.ClusteringKey {
+			b.keys++
+		}
+	}
 }
 
-func (b *batch) empty() bool { return len(b.entries) == 0 }
+// reset empties the batch and gives its pages back.
+func (b *batch) reset() {
+	b.rows.truncate(0)
+	b.raws.truncate(0)
+	b.merged.truncate(0)
+	b.entries.truncate(0)
+	b.groups.truncate(0)
+	b.index.truncate(0)
+	b.times.truncate(0)
+	b.sources.truncate(0)
+	b.statics = newStatics(b.columns)
+	b.size, b.beside = 0, 0
+}
 
-// maxRows bounds the rows of a batch, in bytes. What a segment becomes may be many times its size, and a segment cannot
-// be written in pieces.
-const maxRows = 1 << 30
+func (b *batch) empty() bool { return b.entries.n == 0 }
 
 // full says that the batch holds enough to be written at the next segment boundary: a segment's worth of records, or of
 // rows that are much longer than these.
-func (b *batch) full(segment int64) bool {
-	return int64(len(b.raws)) >= segment || int64(len(b.rows)) >= 4*segment
+func (b *batch) full(segment int64) bool { return b.size >= segment || b.rows.size >= 4*segment }
+
+// bytes is what the batch takes, or will take when it is finished.
+func (b *batch) bytes() int64 {
+	items := len(b.entries.pages)*entryBytes + len(b.groups.pages)*groupBytes + len(b.index.pages)*slotBytes +
+		len(b.times.pages)*timeBytes + len(b.sources.pages)*sourceBytes
+	return int64(items)*pageItems + b.rows.size + b.raws.size + b.beside
 }
 
-// add takes the row that was just appended to b.rows.
+// add takes a row, of which the transformer has appended the values to b.rows.tail().
 func (b *batch) add(segment int64, part int, row cql.Row, r *contracts.Record, number int64) {
-	e := entry{
-		row: int32(len(b.rows) - len(row.Values)), rowLen: int32(len(row.Values)),
-		raw: int32(len(b.raws)), rawLen: int32(len(r.Raw)),
-		partition: int32(row.Partition), key: int32(row.Key), part: int32(part), prev: -1,
-		offset: r.Offset, length: r.Length, record: number, at: row.Timestamp,
-	}
-	b.raws = append(b.raws, r.Raw...)
-	at := int32(len(b.entries))
-	if g := b.group(segment, row.KeyBytes()); g != nil {
-		e.prev = g.last
-		g.last = at
-		g.count++
+	at := int32(b.entries.n)
+	e := entry{row: b.rows.keep(row.Values), length: int32(len(row.Values)), part: int32(part), prev: -1, offset: r.Offset}
+	if g := b.group(segment, row.KeyBytes()); g.last >= 0 {
+		if before := b.entry(g.last); before.prev < 0 { // it is merged from now on
+			b.beside += int64(before.length)
+		}
+		e.prev, g.last = g.last, at
+		b.beside += int64(e.length)
 	} else {
-		b.groups = append(b.groups, group{segment: segment, last: at, count: 1})
+		g.last = at
+		b.beside += rowBeside
 	}
-	b.entries = append(b.entries, e)
+	b.entries.add(e)
+	b.size += int64(len(r.Raw))
+	if b.timed {
+		b.times.add(row.Timestamp)
+		b.beside += rowBeside + int64(e.length)
+	}
+	if b.hasStatics() {
+		b.beside += staticBeside + tenantBeside + int64(e.length)
+	}
+	if b.kept {
+		b.sources.add(source{raw: b.raws.keep(r.Raw), cut: int32(len(r.Raw)), length: r.Length, number: number})
+	}
 }
 
 // drop takes the records of the last part back out and says how many there were.
 func (b *batch) drop(part int) int64 {
-	kept := len(b.entries)
-	for kept > 0 && b.entries[kept-1].part == int32(part) {
+	kept := b.entries.n
+	for kept > 0 && b.entry(int32(kept-1)).part == int32(part) {
 		kept--
 	}
-	dropped := int64(len(b.entries) - kept)
+	dropped := int64(b.entries.n - kept)
 	if dropped == 0 {
 		return 0
 	}
-	b.rows, b.raws = b.rows[:b.entries[kept].row], b.raws[:b.entries[kept].raw]
-	b.entries = b.entries[:kept]
-	for len(b.groups) > 0 && int(b.groups[len(b.groups)-1].last) >= kept {
-		b.groups = b.groups[:len(b.groups)-1] // parts share no segment, so a group is of one part
+	b.rows.truncate(b.entry(int32(kept)).row)
+	if b.kept {
+		b.raws.truncate(b.sources.at(int32(kept)).raw)
+		b.sources.truncate(kept)
 	}
-	clear(b.index)
-	b.reindex()
+	if b.timed {
+		b.times.truncate(kept)
+	}
+	b.entries.truncate(kept)
+	groups := b.groups.n
+	for groups > 0 && int(b.groups.at(int32(groups-1)).last) >= kept {
+		groups-- // parts share no segment, so a group is of one part
+	}
+	b.groups.truncate(groups)
+	b.reindex(b.index.n)
 	return dropped
 }
 
-// group finds the group of a key, or makes a place for one that the caller appends, and gives nil.
+// group finds the group of a key, or makes one without records.
 func (b *batch) group(segment int64, key []byte) *group {
-	if 2*(len(b.groups)+1) > len(b.index) {
-		b.grow()
+	if 2*(b.groups.n+1) > b.index.n {
+		b.reindex(max(pageItems, 2*b.index.n))
 	}
-	slot := b.slot(segment, key)
-	if n := b.index[slot]; n > 0 {
-		return &b.groups[n-1]
+	hash := b.hash(segment, key)
+	slot := b.slot(hash, segment, key)
+	if n := *slot; n > 0 {
+		return b.groups.at(n - 1)
 	}
-	b.index[slot] = int32(len(b.groups)) + 1
-	return nil
+	b.groups.add(group{segment: segment, last: -1, hash: hash})
+	*slot = int32(b.groups.n)
+	return b.groups.at(*slot - 1)
 }
 
-// slot is where a key's group is in the index, or would be.
-func (b *batch) slot(segment int64, key []byte) uint64 {
-	mask := uint64(len(b.index) - 1)
-	slot := (maphash.Bytes(b.seed, key) ^ uint64(segment)*0x9e3779b97f4a7c15) & mask
-	for {
-		n := b.index[slot]
-		if n == 0 {
+func (b *batch) hash(segment int64, key []byte) uint32 {
+	return uint32(maphash.Bytes(b.seed, key) ^ uint64(segment)*0x9e3779b97f4a7c15)
+}
+
+// slot is where a key's group is in the index, or would be. Packed keys of as many values are equal where one is the
+// other's beginning.
+func (b *batch) slot(hash uint32, segment int64, key []byte) *int32 {
+	mask := uint32(b.index.n - 1)
+	for at := hash & mask; ; at = (at + 1) & mask {
+		slot := b.index.at(int32(at))
+		if *slot == 0 {
 			return slot
 		}
-		if g := &b.groups[n-1]; g.segment == segment && bytes.Equal(b.keyOf(g.last), key) {
+		g := b.groups.at(*slot - 1)
+		if g.hash == hash && g.segment == segment && bytes.HasPrefix(b.packed(g.last), key) {
 			return slot
 		}
-		slot = (slot + 1) & mask
 	}
 }
 
-func (b *batch) grow() {
-	b.index = make([]int32, 2*len(b.index))
-	b.reindex()
-}
-
-func (b *batch) reindex() {
-	for i := range b.groups {
-		g := &b.groups[i]
-		b.index[b.slot(g.segment, b.keyOf(g.last))] = int32(i) + 1
+// reindex makes an index of so many slots.
+func (b *batch) reindex(slots int) {
+	b.index.resize(slots)
+	mask := uint32(slots - 1)
+	for i := range int32(b.groups.n) {
+		at := b.groups.at(i).hash & mask
+		for *b.index.at(int32(at)) > 0 {
+			at = (at + 1) & mask
+		}
+		*b.index.at(int32(at)) = i + 1
 	}
 }
 
-func (b *batch) keyOf(i int32) []byte {
-	e := &b.entries[i]
-	return b.rows[e.row : e.row+e.key]
-}
+func (b *batch) entry(i int32) *entry { return b.entries.at(i) }
 
 func (b *batch) packed(i int32) []byte {
-	e := &b.entries[i]
-	return b.rows[e.row : e.row+e.rowLen]
+	e := b.entry(i)
+	return b.rows.at(e.row, e.length)
+}
+
+// row is a record's row, or one made of it, whose values these are.
+func (b *batch) row(values []byte, timestamp int64) cql.Row {
+	row, rest := cql.Row{Values: values, Timestamp: timestamp}, values
+	for c := range b.keys {
+		_, rest = cql.NextValue(rest)
+		if row.Key = len(values) - len(rest); c < b.partition {
+			row.Partition = row.Key
+		}
+	}
+	return row
 }
 
 // value is a column's value in a record's row.
@@ -169,4 +255,10 @@ func (b *batch) value(i int32, column int) (v cql.Value) {
 	return v
 }
 
-func (b *batch) rawOf(e *entry) []byte { return b.raws[e.raw : e.raw+e.rawLen] }
+// records are how many records a group has.
+func (b *batch) records(g *group) (n int64) {
+	for i := g.last; i >= 0; i = b.entry(i).prev {
+		n++
+	}
+	return n
+}

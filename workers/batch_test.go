@@ -12,24 +12,25 @@ import (
 func TestGroups(t *testing.T) {
 	t.Parallel()
 	const segments, keys = 3000, 3
-	b := newBatch()
-	b.reset([]cql.Column{{Name: "k", Role: cql.PartitionKey}})
+	b := newBatch(&pools{})
+	b.open([]cql.Column{{Name: "k", Role: cql.PartitionKey}}, false, false)
 	for round := range 2 {
 		for s := range segments {
 			for k := range keys {
-				from := len(b.rows)
-				b.rows = cql.AppendValue(b.rows, []byte(fmt.Sprint("key", k)))
-				row := cql.Row{Values: b.rows[from:], Partition: len(b.rows) - from, Key: len(b.rows) - from}
+				values := cql.AppendValue(b.rows.tail(), []byte(fmt.Sprint("key", k)))
+				row := cql.Row{Values: values, Partition: len(values), Key: len(values)}
 				b.add(int64(s), 0, row, &contracts.Record{}, 0)
 			}
 		}
-		if len(b.groups) != segments*keys {
-			t.Fatalf("round %d: found %d groups, expected %d", round, len(b.groups), segments*keys)
+		if b.groups.n != segments*keys {
+			t.Fatalf("round %d: found %d groups, expected %d", round, b.groups.n, segments*keys)
 		}
 	}
-	for i, g := range b.groups {
-		if g.segment != int64(i/keys) || string(b.keyOf(g.last)[4:]) != fmt.Sprint("key", i%keys) || g.count != 2 {
-			t.Fatalf("group %d: found %+v of key %s", i, g, b.keyOf(g.last))
+	for i := range b.groups.n {
+		g := b.groups.at(int32(i))
+		key := b.row(b.packed(g.last), 0).KeyBytes()[4:]
+		if g.segment != int64(i/keys) || string(key) != fmt.Sprint("key", i%keys) || b.records(g) != 2 {
+			t.Fatalf("group %d: found %+v of key %s", i, g, key)
 		}
 	}
 }

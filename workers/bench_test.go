@@ -20,15 +20,15 @@ func BenchmarkMerge(b *testing.B) {
 			}
 			b.ReportAllocs()
 			for b.Loop() {
-				l.batch.reset(l.batch.columns[:2])
+				l.batch.reset()
+				l.batch.open(l.batch.columns[:2], false, false)
 				for i, key := range packed {
-					from := len(l.batch.rows)
-					l.batch.rows = cql.AppendValue(append(l.batch.rows, key...), []byte("2026-01-01"))
-					row := cql.Row{Values: l.batch.rows[from:], Partition: len(key), Key: len(key)}
+					values := cql.AppendValue(append(l.batch.rows.tail(), key...), []byte("2026-01-01"))
+					row := cql.Row{Values: values, Partition: len(key), Key: len(key)}
 					l.batch.add(0, 0, row, &contracts.Record{Offset: int64(i)}, 0)
 				}
-				if l.rows = l.batch.finish(base, l.rows[:0]); len(l.rows) != keys {
-					b.Fatalf("%d rows, expected %d", len(l.rows), keys)
+				if rows := l.batch.finish(base); len(rows) != keys {
+					b.Fatalf("%d rows, expected %d", len(rows), keys)
 				}
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/records, "ns/record")

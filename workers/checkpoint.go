@@ -18,6 +18,12 @@ func (l *loader) checkpoints() bool {
 	if l.w.Store == nil || l.passOver != nil || len(l.work.Parts) != 1 { // a replay wants all rows
 		return false
 	}
+	return l.long()
+}
+
+// long says whether the chunk is a compressed stream of many segments, of which none is found again without going
+// through all before it.
+func (l *loader) long() bool {
 	part := l.work.Parts[0]
 	if b := part.Blocks; b != nil {
 		return b.End-b.Start > checkpointSegments*l.work.SegmentSize

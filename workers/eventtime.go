@@ -15,34 +15,37 @@ import (
 // sortByTime links the entries of each group in the order of their times.
 func (b *batch) sortByTime() {
 	var chain []int32
-	for g := range b.groups {
-		if b.groups[g].count == 1 {
+	for i := range int32(b.groups.n) {
+		g := b.groups.at(i)
+		if b.entry(g.last).prev < 0 {
 			continue
 		}
 		chain = chain[:0]
-		for i := b.groups[g].last; i >= 0; i = b.entries[i].prev {
+		for i := g.last; i >= 0; i = b.entry(i).prev {
 			chain = append(chain, i)
 		}
 		b.sort(chain)
 		before := int32(-1)
 		for _, i := range chain {
-			b.entries[i].prev, before = before, i
+			b.entry(i).prev, before = before, i
 		}
-		b.groups[g].last = before
+		g.last = before
 	}
 }
 
 // sort orders entries by time, and those of one time as they were read.
 func (b *batch) sort(entries []int32) {
 	slices.SortFunc(entries, func(x, y int32) int {
-		return cmp.Or(cmp.Compare(b.entries[x].at, b.entries[y].at), cmp.Compare(x, y))
+		return cmp.Or(cmp.Compare(b.time(x), b.time(y)), cmp.Compare(x, y))
 	})
 }
+
+func (b *batch) time(i int32) int64 { return *b.times.at(i) }
 
 // inOrder yields all entries, each after those that it wins over.
 func (b *batch) inOrder() iter.Seq[int32] {
 	return func(yield func(int32) bool) {
-		order := make([]int32, len(b.entries))
+		order := make([]int32, b.entries.n)
 		for i := range order {
 			order[i] = int32(i)
 		}
@@ -62,22 +65,17 @@ func (b *batch) inOrder() iter.Seq[int32] {
 func (b *batch) timedRows(g *group, dst []cql.Row) []cql.Row {
 	taken := make([]bool, len(b.columns))
 	for i := g.last; i >= 0; {
-		e := &b.entries[i]
+		at := b.time(i)
 		b.scratch = unset(b.scratch[:0], len(b.columns))
 		wins := i == g.last
-		for ; i >= 0 && b.entries[i].at == e.at; i = b.entries[i].prev {
+		for ; i >= 0 && b.time(i) == at; i = b.entry(i).prev {
 			if b.takeCells(i, taken) {
 				wins = true
 			}
 		}
-		if !wins {
-			continue
+		if wins {
+			dst = append(dst, b.row(b.repack(), at))
 		}
-		start := len(b.merged)
-		b.merged = pack(b.merged, b.scratch)
-		dst = append(dst, cql.Row{
-			Values: b.merged[start:len(b.merged):len(b.merged)], Partition: int(e.partition), Key: int(e.key), Timestamp: e.at,
-		})
 	}
 	return dst
 }

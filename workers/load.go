@@ -1,7 +1,6 @@
 package workers
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,7 +8,6 @@ import (
 
 	"github.com/penstock-io/penstock/chunk"
 	"github.com/penstock-io/penstock/contracts"
-	"github.com/penstock-io/penstock/cql"
 	"github.com/penstock-io/penstock/pipeline"
 )
 
@@ -17,7 +15,6 @@ import (
 type loader struct {
 	w        *Workers
 	batch    *batch
-	rows     []cql.Row
 	rejects  rejectLog
 	work     contracts.ChunkWork
 	pipeline *pipeline.Compiled
@@ -28,7 +25,7 @@ type loader struct {
 	passOver func(part int, offset int64) bool // of a replay: the record is a reject already; nil for a load
 }
 
-func newLoader(w *Workers) *loader { return &loader{w: w, batch: newBatch()} }
+func newLoader(w *Workers) *loader { return &loader{w: w, batch: newBatch(&w.pools)} }
 
 // load reads a chunk and writes its rows. What is wrong with an object is part of the completion; an error means that
 // the chunk as a whole has no outcome yet.
@@ -67,8 +64,8 @@ func (l *loader) open(ctx context.Context, work contracts.ChunkWork) (err error)
 	if l.writer, err = l.w.Tables.Writer(ctx, l.pipeline); err != nil {
 		return err
 	}
-	l.batch.reset(l.pipeline.Table().Columns)
-	l.batch.timed = l.pipeline.EventTime()
+	l.batch.reset()
+	l.batch.open(l.pipeline.Table().Columns, l.pipeline.EventTime(), l.passOver != nil || l.long())
 	l.parts = make([]contracts.PartResult, len(work.Parts))
 	l.rejects.reset(l.w.Rejects, fmt.Sprintf("%s/%s/", work.Pipeline, work.Job))
 	return nil
@@ -81,25 +78,13 @@ func (l *loader) loadPart(ctx context.Context, i int) error {
 			return err
 		}
 	}
-	c := l.pipeline
-	only, err := l.listed(ctx, l.work.Parts[i])
+	r, err := l.openPart(ctx, i)
 	if err != nil {
 		return l.blame(i, err)
 	}
-	r, err := chunk.NewReader(ctx, l.w.Objects, l.work.Parts[i], chunk.Spec{
-		Format: c.Format(), Inputs: c.Inputs(), Strict: c.Strict(), Required: c.Inputs()[:c.Required()],
-		MaxRecord: l.work.MaxRecord,
-	})
-	if err != nil {
-		return l.blame(i, err)
-	}
-	fault, err := l.readPart(ctx, i, r, only)
+	fault, err := l.readPart(ctx, r)
 	l.parts[i].Bytes = r.BytesRead()
-	// A local file is looked at once more when it is closed: if it changed, whatever else was found in it counts for
-	// nothing.
-	if cerr := r.Close(); fault == nil || contracts.KindOf(cerr) == contracts.KindChanged {
-		fault = cmp.Or(cerr, fault)
-	}
+	fault = r.end(fault)
 	if err != nil || fault == nil {
 		return err
 	}
@@ -112,11 +97,7 @@ func (l *loader) loadPart(ctx context.Context, i int) error {
 // Only a fault of the content stops every try at the same record. After any other, rows of half a segment would meet
 // those of the whole one at the same timestamps in a later try, and tear: so they are not written.
 func (l *loader) blame(i int, err error) error {
-	var object *contracts.Error
-	if !errors.As(err, &object) || object.Object == "" {
-		return err
-	}
-	if kind := contracts.KindOf(err); kind.Transient() || kind == contracts.KindInternal {
+	if !ofObject(err) {
 		return err
 	}
 	if contracts.KindOf(err) != contracts.KindInput {
@@ -126,69 +107,52 @@ func (l *loader) blame(i int, err error) error {
 	return nil
 }
 
+// ofObject says whether an error is an object's, which would meet every try.
+func ofObject(err error) bool {
+	var object *contracts.Error
+	kind := contracts.KindOf(err)
+	return errors.As(err, &object) && object.Object != "" && !kind.Transient() && kind != contracts.KindInternal
+}
+
 // readPart takes the part's records. fault is what the reader met; err is of the chunk as a whole.
-func (l *loader) readPart(ctx context.Context, i int, r chunk.Reader, only listed) (fault, err error) {
-	part := l.work.Parts[i]
+func (l *loader) readPart(ctx context.Context, r *partReader) (fault, err error) {
+	part := r.part
 	t := l.pipeline.Bind(pipeline.ObjectContext{Job: l.work.Job, BaseTime: l.work.BaseTime, Object: part.Object})
-	at := position{part: i, segment: part.Segment, number: max(part.Records, 0), known: part.Records >= 0}
 	for {
-		rec, err := r.Next()
+		rec, err := r.next()
 		if err == io.EOF {
-			return only.missed(part), nil
+			return nil, nil
 		}
 		if err != nil {
 			return err, nil
 		}
-		if only == nil || at.known { // else those before the part's first record are not counted either
-			at.count()
-		}
-		if !only.wants(rec.Offset) {
-			continue
-		}
-		if segment := part.Segment + l.segmentOf(part, rec.Offset); segment != at.segment {
+		if segment := l.segmentOf(part, rec.Offset); segment != r.at.segment {
 			if segment >= part.Segment+part.Segments {
 				return l.swollen(part, rec.Offset), nil
 			}
-			if err := l.nextSegment(ctx, &at, segment); err != nil {
+			if err := l.nextSegment(ctx, &r.at, segment); err != nil {
 				return nil, err
 			}
 		}
-		if at.segment < l.resumed {
+		if r.at.segment < l.resumed {
 			continue
 		}
-		if err := l.take(ctx, at, t, rec); err != nil {
+		if err := l.take(ctx, r.at, t, rec); err != nil {
 			return nil, err
 		}
 	}
 }
 
-// position is where in the chunk a record stands.
-type position struct {
-	part    int
-	segment int64
-	number  int64 // of the record, from 1 in its object; where that is not known from -1 down in the part
-	known   bool  // number is the object's
-}
-
-// count goes on to the next record.
-func (p *position) count() {
-	if p.known {
-		p.number++
-	} else {
-		p.number--
-	}
-}
-
-// segmentOf is the segment of a part to which a record belongs: by its offset alone, so that it is the same at every
-// try.
+// segmentOf is the ordinal of the segment to which a record belongs: by its offset alone, so that it is the same at
+// every try.
 func (l *loader) segmentOf(part contracts.Part, offset int64) int64 {
 	switch {
 	case part.Blocks != nil:
-		return chunk.SegmentOf(offset, part.Blocks.Start, l.work.SegmentSize)
+		return part.Segment + chunk.SegmentOf(offset, part.Blocks.Start, l.work.SegmentSize)
 	case part.Segments <= 1:
-		return 0
+		return part.Segment
 	default:
-		return chunk.SegmentOf(offset, part.Start, l.work.SegmentSize)
+		return part.Segment + chunk.SegmentOf(offset, part.Start, l.work.SegmentSize)
 	}
 }
 
@@ -218,7 +182,7 @@ func (l *loader) take(ctx context.Context, at position, t *pipeline.Transformer,
 	if rec.Problem != nil {
 		return l.reject(ctx, at, rec, *rec.Problem)
 	}
-	out, row, result, problem := t.Transform(rec, l.batch.rows)
+	_, row, result, problem := t.Transform(rec, l.batch.rows.tail())
 	switch result {
 	case pipeline.Filtered:
 		counts.Filtered++
@@ -230,10 +194,10 @@ func (l *loader) take(ctx context.Context, at position, t *pipeline.Transformer,
 			counts.Rejected++
 			return nil
 		}
-		if l.batch.rows = out; len(out) > l.batch.limit {
+		l.batch.add(at.segment, at.part, row, rec, at.number)
+		if l.batch.bytes() > l.w.cfg.maxBatch {
 			return l.tooLong(at, rec)
 		}
-		l.batch.add(at.segment, at.part, row, rec, at.number)
 		return nil
 	}
 }
@@ -242,35 +206,28 @@ func (l *loader) take(ctx context.Context, at position, t *pipeline.Transformer,
 func (l *loader) tooLong(at position, rec *contracts.Record) error {
 	return contracts.At(contracts.KindConfig, l.work.Parts[at.part].Object.Address(), rec.Offset,
 		"the rows of one segment take more than %d bytes: expected less from a segment of %d: load it with a smaller "+
-			"--chunk-size", l.batch.limit, l.work.SegmentSize)
+			"--chunk-size", l.w.cfg.maxBatch, l.work.SegmentSize)
 }
 
 func (l *loader) reject(ctx context.Context, at position, rec *contracts.Record, p contracts.Problem) error {
 	l.parts[at.part].Counts.Rejected++
-	line := l.line(at.part, rec.Offset, rec.Length, at.number, p)
-	setRaw(&line, rec.Raw)
-	return l.rejects.add(ctx, at.segment, line)
+	return l.tell(ctx, at, rec, p)
 }
 
-// rejectEntry rejects a record that is in the batch.
-func (l *loader) rejectEntry(ctx context.Context, segment int64, e *entry, p contracts.Problem) error {
-	line := l.line(int(e.part), e.offset, e.length, e.record, p)
-	setRaw(&line, l.batch.rawOf(e))
-	return l.rejects.add(ctx, segment, line)
-}
-
-func (l *loader) line(part int, offset, length, number int64, p contracts.Problem) contracts.Reject {
-	o := l.work.Parts[part].Object
+// tell logs a reject.
+func (l *loader) tell(ctx context.Context, at position, rec *contracts.Record, p contracts.Problem) error {
+	o := l.work.Parts[at.part].Object
 	line := contracts.Reject{
 		Job: l.work.Job, Pipeline: l.work.Pipeline, Object: o.Address(), Version: o.Version(),
-		Offset: offset, Length: length, Column: p.Column, Rule: p.Rule, Value: p.Value, Reason: p.Reason,
+		Offset: rec.Offset, Length: rec.Length, Column: p.Column, Rule: p.Rule, Value: p.Value, Reason: p.Reason,
 	}
-	if number > 0 {
-		line.Record = &number
+	if at.number > 0 {
+		line.Record = &at.number
 	} else {
-		line.InChunk = -number
+		line.InChunk = -at.number
 	}
-	return line
+	setRaw(&line, rec.Raw)
+	return l.rejects.add(ctx, at.segment, line)
 }
 
 // flush writes the batch and counts what became of its records, each for the part that it came from: the last record
@@ -279,27 +236,25 @@ func (l *loader) flush(ctx context.Context) error {
 	if l.batch.empty() {
 		return nil
 	}
-	l.rows = l.batch.finish(l.work.Base, l.rows[:0])
-	refused, err := l.writer.Write(ctx, l.rows, l.work.BaseTime)
+	refused, err := l.writer.Write(ctx, l.batch.finish(l.work.Base), l.work.BaseTime)
 	if err != nil {
 		return err
 	}
-	rejected, err := l.refuse(ctx, refused)
+	lost, err := l.refuse(ctx, refused)
 	if err != nil {
 		return err
 	}
-	for g := range l.batch.groups {
-		l.count(&l.batch.groups[g], rejected[g])
+	for g := range int32(l.batch.groups.n) {
+		l.count(l.batch.groups.at(g), lost[int(g)])
 	}
-	l.batch.reset(l.batch.columns)
+	l.batch.reset()
 	return nil
 }
 
-// count settles a group of which so many records were rejected. All records of a group are of one part.
-func (l *loader) count(g *group, rejected int) {
-	counts := &l.parts[l.batch.entries[g.last].part].Counts
-	counts.Rejected += int64(rejected)
-	if kept := int64(g.count) - int64(rejected); kept > 0 {
+// count settles a group of which so many records are not in the table. All records of a group are of one part.
+func (l *loader) count(g *group, lost int64) {
+	counts := &l.parts[l.batch.entry(g.last).part].Counts
+	if kept := l.batch.records(g) - lost; kept > 0 {
 		counts.Written++
 		counts.Merged += kept - 1
 	}

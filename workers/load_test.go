@@ -172,7 +172,7 @@ func TestRowsMuchLongerThanTheirSegment(t *testing.T) {
 	r := newRig(compiled(t, spec), write(accepting))
 	r.source.data["o"] = lines(100)
 	l := newLoader(r.Workers)
-	l.batch.limit = 50_000
+	l.w.cfg.maxBatch = 50_000
 	_, err := l.load(t.Context(), work(r.source.part("o", "none", 0, 1)))
 	if contracts.KindOf(err) != contracts.KindConfig || !strings.Contains(err.Error(), "--chunk-size") {
 		t.Errorf("found %v", err)

@@ -6,46 +6,59 @@ import "github.com/penstock-io/penstock/cql"
 // order, so that columns of different records could meet in one row.
 
 // finish gives the batch's rows in the groups' order: one a group, at its segment's timestamp, or under event time one
-// for each time that a group needs. Nothing is added to the batch after it.
-func (b *batch) finish(base int64, dst []cql.Row) []cql.Row {
+// for each time that a group needs. They are valid until the batch is reset; nothing is added to it after finish.
+func (b *batch) finish(base int64) []cql.Row {
+	rows := make([]cql.Row, 0, b.groups.n)
 	b.owners = b.owners[:0]
 	if b.timed {
 		b.sortByTime()
 	}
-	for i := range b.groups {
-		if b.timed {
-			dst = b.timedRows(&b.groups[i], dst)
-		} else {
-			dst = append(dst, b.row(&b.groups[i], base))
+	for i := range int32(b.groups.n) {
+		g := b.groups.at(i)
+		if !b.timed {
+			rows = append(rows, b.mergedRow(g, base))
+			continue
 		}
-		for len(b.owners) < len(dst) {
-			b.owners = append(b.owners, int32(i))
+		rows = b.timedRows(g, rows)
+		for len(b.owners) < len(rows) {
+			b.owners = append(b.owners, i)
 		}
 	}
 	if b.hasStatics() {
-		b.statics.settle(b, dst)
+		b.statics.settle(b, rows)
 	}
-	return dst
+	return rows
 }
 
-func (b *batch) row(g *group, base int64) cql.Row {
-	e := &b.entries[g.last]
+// owner is the group of a row that finish made.
+func (b *batch) owner(row int) int {
+	if b.timed {
+		return int(b.owners[row])
+	}
+	return row
+}
+
+func (b *batch) mergedRow(g *group, base int64) cql.Row {
 	values := b.packed(g.last)
-	if g.count > 1 {
+	if b.entry(g.last).prev >= 0 {
 		values = b.mergeRecords(g.last)
 	}
-	return cql.Row{Values: values, Partition: int(e.partition), Key: int(e.key), Timestamp: base + g.segment}
+	return b.row(values, base+g.segment)
 }
 
 // mergeRecords packs, for each column, the last value that a record of the group has set.
 func (b *batch) mergeRecords(last int32) []byte {
 	b.scratch = unset(b.scratch[:0], len(b.columns))
-	for i := last; i >= 0; i = b.entries[i].prev {
+	for i := last; i >= 0; i = b.entry(i).prev {
 		fillUnset(b.scratch, b.packed(i))
 	}
-	start := len(b.merged)
-	b.merged = pack(b.merged, b.scratch)
-	return b.merged[start:len(b.merged):len(b.merged)]
+	return b.repack()
+}
+
+// repack packs the values in scratch.
+func (b *batch) repack() []byte {
+	values := pack(b.merged.tail(), b.scratch)
+	return b.merged.at(b.merged.keep(values), int32(len(values)))
 }
 
 func unset(dst []cql.Value, n int) []cql.Value {

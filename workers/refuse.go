@@ -5,7 +5,6 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/penstock-io/penstock/contracts"
 	"github.com/penstock-io/penstock/cql"
 )
 
@@ -41,17 +40,17 @@ type cell struct {
 	column int
 }
 
-// refuse deals with the rows that the database refused, and gives, for each group, how many of its records are rejects.
-func (l *loader) refuse(ctx context.Context, refused []cql.Refusal) (map[int]int, error) {
+// refuse deals with the rows that the database refused, and gives, for each group, how many of its records it lost.
+func (l *loader) refuse(ctx context.Context, refused []cql.Refusal) (map[int]int64, error) {
 	q := &inquest{
 		l: l, groups: map[int32]int{}, guilty: map[int32]string{}, rows: map[int]bool{}, held: map[cell]bool{},
 	}
 	for _, r := range refused {
-		q.rows[int(l.batch.owners[r.Row])] = true
+		q.rows[int(l.batch.owner(r.Row))] = true
 	}
 	arraigned := map[int]bool{}
 	for _, r := range refused {
-		if group := int(l.batch.owners[r.Row]); !arraigned[group] {
+		if group := int(l.batch.owner(r.Row)); !arraigned[group] {
 			arraigned[group] = true
 			q.arraign(group, r.Reason)
 		}
@@ -64,23 +63,18 @@ func (l *loader) refuse(ctx context.Context, refused []cql.Refusal) (map[int]int
 	if err := q.replaceLost(ctx); err != nil {
 		return nil, err
 	}
-	rejected := map[int]int{}
-	for _, i := range slices.Sorted(maps.Keys(q.guilty)) {
-		g := q.groups[i]
-		rejected[g]++
-		p := contracts.Problem{Rule: contracts.RuleDatabase, Reason: q.guilty[i]}
-		if err := l.rejectEntry(ctx, l.batch.groups[g].segment, &l.batch.entries[i], p); err != nil {
-			return nil, err
-		}
+	lost := map[int]int64{}
+	for i := range q.guilty {
+		lost[q.groups[i]]++
 	}
-	return rejected, nil
+	return lost, l.tellRefused(ctx, slices.Sorted(maps.Keys(q.guilty)), q.guilty)
 }
 
 // arraign opens the trial of a refused group. A record that was alone in it is guilty without one.
 func (q *inquest) arraign(group int, reason string) {
 	b := q.l.batch
-	g := &b.groups[group]
-	if g.count == 1 {
+	g := b.groups.at(int32(group))
+	if b.entry(g.last).prev < 0 {
 		q.convict(group, g.last, reason)
 		return
 	}
@@ -109,7 +103,7 @@ func (q *inquest) round(ctx context.Context) error {
 		} else {
 			q.acquit(t)
 		}
-		t.next = q.l.batch.entries[t.next].prev
+		t.next = q.l.batch.entry(t.next).prev
 	}
 	q.open = slices.DeleteFunc(q.open, func(t *trial) bool { return t.next < 0 })
 	return nil
@@ -127,7 +121,7 @@ func (q *inquest) write(ctx context.Context, rows []cql.Row) (map[int]string, er
 // nextShare goes to the next record that has something of its own to write; false where there is none left.
 func (q *inquest) nextShare(t *trial) (cql.Row, bool) {
 	b := q.l.batch
-	for ; t.next >= 0; t.next = b.entries[t.next].prev {
+	for ; t.next >= 0; t.next = b.entry(t.next).prev {
 		values := unset(make([]cql.Value, 0, len(b.columns)), len(b.columns))
 		fillUnset(values, b.packed(t.next))
 		any := !t.wrote
@@ -157,12 +151,11 @@ func (q *inquest) mayWrite(t *trial, column int) bool {
 
 func (q *inquest) row(i int32, group int, values []cql.Value) cql.Row {
 	b := q.l.batch
-	e := &b.entries[i]
-	at := q.l.work.Base + b.groups[group].segment
+	at := q.l.work.Base + b.groups.at(int32(group)).segment
 	if b.timed {
-		at = e.at
+		at = b.time(i)
 	}
-	return cql.Row{Values: pack(nil, values), Partition: int(e.partition), Key: int(e.key), Timestamp: at}
+	return b.row(pack(nil, values), at)
 }
 
 func (q *inquest) acquit(t *trial) {
@@ -210,7 +203,7 @@ func (q *inquest) replaceLost(ctx context.Context) error {
 		if _, bad := q.guilty[lost.entry]; bad || q.held[lost] {
 			continue
 		}
-		group := q.l.batch.statics.group[lost.entry]
+		group := int(q.l.batch.statics.group[lost.entry])
 		reasons, err := q.write(ctx, []cql.Row{q.row(lost.entry, group, q.only(lost))})
 		if err != nil {
 			return err

@@ -82,16 +82,17 @@ type Origin struct {
 // column that none sets, and -1, give the row's last record.
 func (m Merged) Origin(row, column int) Origin {
 	b := m.loader.batch
-	e := &b.entries[b.setter(row, column)]
+	i := b.setter(int32(row), column)
+	e, s := b.entry(i), b.sources.at(i)
 	return Origin{
-		Part: int(e.part), Object: m.loader.work.Parts[e.part].Object, Offset: e.offset, Length: e.length,
-		Record: max(e.record, 0), Raw: b.rawOf(e),
+		Part: int(e.part), Object: m.loader.work.Parts[e.part].Object, Offset: e.offset, Length: s.length,
+		Record: max(s.number, 0), Raw: b.raws.at(s.raw, s.cut),
 	}
 }
 
 // setter is the entry that set a column of a group's row.
-func (b *batch) setter(group, column int) int32 {
-	last := b.groups[group].last
+func (b *batch) setter(group int32, column int) int32 {
+	last := b.groups.at(group).last
 	if column < 0 {
 		return last
 	}
@@ -100,7 +101,7 @@ func (b *batch) setter(group, column int) int32 {
 			return owner
 		}
 	}
-	for i := last; i >= 0; i = b.entries[i].prev {
+	for i := last; i >= 0; i = b.entry(i).prev {
 		if !b.value(i, column).Unset {
 			return i
 		}

@@ -9,7 +9,7 @@ import "github.com/penstock-io/penstock/cql"
 type statics struct {
 	first  int // the columns [first, first+n) are static
 	n      int
-	group  []int   // of each entry
+	group  []int32 // of each entry
 	before []int32 // for each entry the one before it in the same partition and segment; -1 for none
 	owners map[tenancy][]int32
 }
@@ -38,7 +38,7 @@ func (b *batch) hasStatics() bool { return b.statics.n > 0 }
 // settle finds the owners, and takes each static value off the rows of those who do not own it.
 func (s *statics) settle(b *batch, rows []cql.Row) {
 	s.groupEntries(b)
-	s.before = append(s.before[:0], make([]int32, len(b.entries))...)
+	s.before = append(s.before[:0], make([]int32, b.entries.n)...)
 	s.owners = map[tenancy][]int32{}
 	latest := map[tenancy]int32{} // entry+1
 	for i := range b.inOrder() {
@@ -54,22 +54,22 @@ func (s *statics) settle(b *batch, rows []cql.Row) {
 		s.owners[t] = owners
 	}
 	for i := range rows {
-		rows[i].Values = s.strip(b, int(b.owners[i]), rows[i].Values)
+		rows[i].Values = s.strip(b, int32(b.owner(i)), rows[i].Values)
 	}
 }
 
 func (s *statics) groupEntries(b *batch) {
-	s.group = append(s.group[:0], make([]int, len(b.entries))...)
-	for g := range b.groups {
-		for i := b.groups[g].last; i >= 0; i = b.entries[i].prev {
+	s.group = append(s.group[:0], make([]int32, b.entries.n)...)
+	for g := range int32(b.groups.n) {
+		for i := b.groups.at(g).last; i >= 0; i = b.entry(i).prev {
 			s.group[i] = g
 		}
 	}
 }
 
 func (s *statics) tenancy(b *batch, i int32) tenancy {
-	e := &b.entries[i]
-	return tenancy{b.groups[s.group[i]].segment, string(b.rows[e.row : e.row+e.partition])}
+	row := b.row(b.packed(i), 0)
+	return tenancy{b.groups.at(s.group[i]).segment, string(row.PartitionBytes())}
 }
 
 // find goes back from an entry to the first of its partition that sets a static column and is not guilty.
@@ -83,11 +83,11 @@ func (s *statics) find(b *batch, i int32, c int, guilty map[int32]string) int32 
 }
 
 // strip packs a group's row without the static values of records that do not own them.
-func (s *statics) strip(b *batch, g int, packed []byte) []byte {
+func (s *statics) strip(b *batch, g int32, packed []byte) []byte {
 	b.scratch = unset(b.scratch[:0], len(b.columns))
 	fillUnset(b.scratch, packed)
 	changed := false
-	for c, owner := range s.owners[s.tenancy(b, b.groups[g].last)] {
+	for c, owner := range s.owners[s.tenancy(b, b.groups.at(g).last)] {
 		v := &b.scratch[s.first+c]
 		if !v.Unset && s.group[owner] != g {
 			*v, changed = cql.Value{Unset: true}, true
@@ -96,7 +96,5 @@ func (s *statics) strip(b *batch, g int, packed []byte) []byte {
 	if !changed {
 		return packed
 	}
-	start := len(b.merged)
-	b.merged = pack(b.merged, b.scratch)
-	return b.merged[start:len(b.merged):len(b.merged)]
+	return b.repack()
 }

@@ -75,6 +75,7 @@ type Config struct {
 	Subjects    contracts.Subjects // of the dead letters
 	Log         *slog.Logger
 	Now         func() time.Time
+	maxBatch    int64 // bytes that the rows of one segment may take
 }
 
 func (c Config) withDefaults() Config {
@@ -82,6 +83,7 @@ func (c Config) withDefaults() Config {
 	c.Attempts = cmp.Or(c.Attempts, 5)
 	c.Lease = cmp.Or(c.Lease, 30*time.Second)
 	c.Grace = cmp.Or(c.Grace, 30*time.Second)
+	c.maxBatch = cmp.Or(c.maxBatch, 1<<30)
 	c.MaxSegment = cmp.Or(c.MaxSegment, 64<<20)
 	c.Subjects.Prefix = cmp.Or(c.Subjects.Prefix, contracts.DefaultSubjects.Prefix)
 	c.Log = cmp.Or(c.Log, slog.New(slog.DiscardHandler))
@@ -107,7 +109,8 @@ type Parts struct {
 // Workers are the workers of one process. Make them with New and Run them once.
 type Workers struct {
 	Parts
-	cfg Config
+	cfg   Config
+	pools pools
 }
 
 // New makes workers.

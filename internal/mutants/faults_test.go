@@ -53,25 +53,26 @@ var faults = []fault{
 	},
 	{
 		name:  "one timestamp for all segments",
-		edits: []edit{{"workers/merge.go", "Timestamp: base + g.segment", "Timestamp: base"}},
+		edits: []edit{{"workers/merge.go", "base+g.segment", "base"}},
 		pkg:   "./workers", test: "TestMergingEqualsOneRecordAtATime",
 	},
 	{
 		name: "no merge",
-		edits: []edit{{"workers/batch.go", "g := b.group(segment, row.KeyBytes()); g != nil",
-			"g := b.group(segment, row.KeyBytes()); g != nil && len(b.entries) < 0"}},
+		edits: []edit{{"workers/batch.go", "g := b.group(segment, row.KeyBytes()); g.last >= 0",
+			"g := b.group(segment, row.KeyBytes()); g.last >= 0 && b.entries.n < 0"}},
 		pkg: "./workers", test: "TestSegmentIsOneMerge",
 	},
 	{
 		name:  "the last record instead of the last set values",
-		edits: []edit{{"workers/merge.go", "if g.count > 1 {", "if g.count < 0 {"}},
+		edits: []edit{{"workers/merge.go", "if b.entry(g.last).prev >= 0 {",
+			"if b.entry(g.last).prev >= int32(b.entries.n) {"}},
 		pkg:   "./workers", test: "TestMergingEqualsOneRecordAtATime",
 	},
 	{
 		name: "merge buffer flushed by memory instead of by plan",
 		edits: []edit{{"workers/load.go", "l.batch.add(at.segment, at.part, row, rec, at.number)\n",
 			"l.batch.add(at.segment, at.part, row, rec, at.number)\n" +
-				"\t\tif len(l.batch.raws) >= 64<<10 {\n\t\t\treturn l.flush(ctx)\n\t\t}\n"}},
+				"\t\tif l.batch.size >= 64<<10 {\n\t\t\treturn l.flush(ctx)\n\t\t}\n"}},
 		pkg: "./workers", test: "TestSegmentIsOneMerge",
 	},
 	{
@@ -81,8 +82,8 @@ var faults = []fault{
 	},
 	{
 		name: "one event time for all cells of a row",
-		edits: []edit{{"workers/eventtime.go", "Partition: int(e.partition), Key: int(e.key), Timestamp: e.at,",
-			"Partition: int(e.partition), Key: int(e.key), Timestamp: b.entries[g.last].at,"}},
+		edits: []edit{{"workers/eventtime.go", "dst = append(dst, b.row(b.repack(), at))",
+			"dst = append(dst, b.row(b.repack(), b.time(g.last)+0*at))"}},
 		pkg: "./workers", test: "TestEventTimeDecides",
 	},
 	{
