@@ -47,11 +47,22 @@ var benchmarks = []struct {
 	{"plain", table(8<<20, false)}, {"quoted", table(8<<20, true)},
 	{"sparse", cycle(8<<20, strings.Repeat("device-00017,2026-01-01T00:00:00Z,17,on,some words here,12.5,x,y,,end\n", 7)+
 		"device-00018,2026-01-01T00:00:00Z,18,on,\"a, \"\"b\"\"\nc\",13.5,x,y,,end\n")},
-	{"readings", cycle(8<<20, strings.Repeat("device-00017,2026-01-01T00:00:00.017Z,17,on,12.345,1003.5,812345678901,true,calm,"+
-		"0badcafe-0000-4000-8000-0123456789ab\n", 7)+"device-00018,2026-01-01T00:00:00.018Z,18,,-3.25,998.1,12345,false,"+
-		"\"gusts, then \"\"calm\"\"\",0badcafe-0000-4000-8000-0123456789ab\n")},
+	{"readings", readings(8 << 20)},
 	{"crlf", bytes.ReplaceAll(table(8<<20, false), []byte("\n"), []byte("\r\n"))},
 	{"dirty", cycle(8<<20, "device-00017,a 5\" pipe,17,\"on\"ly,\"some\nwords here\",12.5,x,y,,end\n")},
+}
+
+// readings writes about size bytes like those of a load: every eighth note is quoted, a quarter of the states is empty.
+func readings(size int) []byte {
+	notes := []string{"calm", "", "rising", "steady", "falling", "calibrated", `"gusts, then ""calm"""`, ""}
+	states := []string{"ok", "", "warn", "fault"}
+	var b bytes.Buffer
+	for i := uint32(0); b.Len() < size; i++ {
+		x := i * 2654435761 // spreads
+		fmt.Fprintf(&b, "device-%05d,2026-01-01T00:00:00.%03dZ,%d,%s,%d.%03d,%d.5,%d,true,%s,%08x-0000-4000-8000-%012x\n",
+			x%20000, i%1000, i, states[x>>30], x>>12%100, x%1000, 950+x%100, uint64(x)*977, notes[i%8], x, i)
+	}
+	return b.Bytes()
 }
 
 // cycle repeats a text up to about size bytes.
