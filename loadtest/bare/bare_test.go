@@ -76,7 +76,7 @@ func TestRead(t *testing.T) {
 func TestParse(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "a.csv")
-	text := "device,ts,seq,status,temperature,pressure,total,valid,note,batch\n" +
+	text := "device,ts,seq,status,temperature,pressure,total,valid,note,trace\n" +
 		"d0000001,2026-01-01T00:00:00.001Z,7,ok,-1.500,950.5,12,true,calm,11111111-2222-4333-8444-555555555555\n" +
 		"d0000001,yesterday,7,ok,-1.500,950.5,12,true,calm,11111111-2222-4333-8444-555555555555\n"
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
@@ -89,6 +89,6 @@ func TestParse(t *testing.T) {
 	}
 	want := []any{"d0000001", int64(1767225600001), 7, "ok", -1.5, float32(950.5), int64(12), true, "calm"}
 	if len(got) != 10 || !reflect.DeepEqual(got[:9], want) {
-		t.Errorf("%v, expected %v and a batch", got, want)
+		t.Errorf("%v, expected %v and a trace", got, want)
 	}
 }

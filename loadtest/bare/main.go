@@ -109,7 +109,7 @@ func load(ctx context.Context, session *gocql.Session, s settings, paths []strin
 // write sends batches until there are none; after an error it only drains them.
 func write(ctx context.Context, cancel context.CancelCauseFunc, session *gocql.Session, table string,
 	batches <-chan []row) {
-	insert := "INSERT INTO " + table + " (device, ts, seq, status, temperature, pressure, total, valid, note, batch)" +
+	insert := "INSERT INTO " + table + " (device, ts, seq, status, temperature, pressure, total, valid, note, trace)" +
 		" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 	for rows := range batches {
 		if ctx.Err() != nil {

@@ -27,12 +27,12 @@ type row struct {
 	total       int64
 	valid       bool
 	note        string
-	batch       gocql.UUID
+	trace       gocql.UUID
 	size        int // of its line
 }
 
 func (r *row) values() []any {
-	return []any{r.device, r.ts, r.seq, r.status, r.temperature, r.pressure, r.total, r.valid, r.note, r.batch}
+	return []any{r.device, r.ts, r.seq, r.status, r.temperature, r.pressure, r.total, r.valid, r.note, r.trace}
 }
 
 func compareKeys(a, b row) int {
@@ -110,7 +110,7 @@ func parse(fields []string) (row, error) {
 	r.pressure, errs[3] = float32(pressure), err
 	r.total, errs[4] = strconv.ParseInt(fields[6], 10, 64)
 	r.valid, errs[5] = strconv.ParseBool(fields[7])
-	r.batch, errs[6] = gocql.ParseUUID(fields[9])
+	r.trace, errs[6] = gocql.ParseUUID(fields[9])
 	for _, field := range fields {
 		r.size += len(field) + 1
 	}

@@ -23,7 +23,7 @@ type row struct {
 	total       int64
 	valid       bool
 	note        string
-	batch       [16]byte
+	trace       [16]byte
 }
 
 // source makes the rows of a set, in any order.
@@ -61,11 +61,11 @@ func (s *source) at(i int64) row {
 	r.total = s.random.Int64N(1_000_000)
 	r.valid = s.random.IntN(8) > 0
 	r.note = s.note()
-	for j := range r.batch {
-		r.batch[j] = byte(s.random.Uint32())
+	for j := range r.trace {
+		r.trace[j] = byte(s.random.Uint32())
 	}
-	r.batch[6] = r.batch[6]&0x0f | 0x40 // a random UUID
-	r.batch[8] = r.batch[8]&0x3f | 0x80
+	r.trace[6] = r.trace[6]&0x0f | 0x40 // a random UUID
+	r.trace[8] = r.trace[8]&0x3f | 0x80
 	return r
 }
 
@@ -112,7 +112,7 @@ func (r row) appendCSV(b []byte) []byte {
 	b = append(strconv.AppendInt(b, r.total, 10), ',')
 	b = append(strconv.AppendBool(b, r.valid), ',')
 	b = append(append(b, r.note...), ',')
-	return append(r.appendBatch(b), '\n')
+	return append(r.appendTrace(b), '\n')
 }
 
 func (r row) appendNDJSON(b []byte) []byte {
@@ -124,8 +124,8 @@ func (r row) appendNDJSON(b []byte) []byte {
 	b = append(strconv.AppendFloat(b, r.pressure, 'f', 1, 64), `,"total":`...)
 	b = append(strconv.AppendInt(b, r.total, 10), `,"valid":`...)
 	b = append(strconv.AppendBool(b, r.valid), `,"note":"`...)
-	b = append(append(b, r.note...), `","batch":"`...)
-	return append(r.appendBatch(b), "\"}\n"...)
+	b = append(append(b, r.note...), `","trace":"`...)
+	return append(r.appendTrace(b), "\"}\n"...)
 }
 
 func (r row) appendDevice(b []byte) []byte {
@@ -142,12 +142,12 @@ func (r row) appendTime(b []byte) []byte {
 	return firstReading.Add(time.Duration(r.seq)*time.Millisecond).AppendFormat(b, "2006-01-02T15:04:05.000Z")
 }
 
-func (r row) appendBatch(b []byte) []byte {
+func (r row) appendTrace(b []byte) []byte {
 	for i, from := range []int{0, 4, 6, 8, 10} {
 		if i > 0 {
 			b = append(b, '-')
 		}
-		b = hex.AppendEncode(b, r.batch[from:[]int{4, 6, 8, 10, 16}[i]])
+		b = hex.AppendEncode(b, r.trace[from:[]int{4, 6, 8, 10, 16}[i]])
 	}
 	return b
 }

@@ -83,6 +83,6 @@ type Column struct{ Name, Type string }
 func Columns() []Column {
 	return []Column{
 		{"device", "text"}, {"ts", "timestamp"}, {"seq", "int"}, {"status", "text"}, {"temperature", "double"},
-		{"pressure", "float"}, {"total", "bigint"}, {"valid", "boolean"}, {"note", "text"}, {"batch", "uuid"},
+		{"pressure", "float"}, {"total", "bigint"}, {"valid", "boolean"}, {"note", "text"}, {"trace", "uuid"},
 	}
 }
