@@ -77,7 +77,8 @@ type Config struct {
 	Solo          bool               // nobody else can dispatch: lead without a lease
 	Local         bool               // jobs may name files of this machine
 	Subjects      contracts.Subjects // of the dead letters
-	ChunkSize     int64              // bytes of a segment, where the job does not say
+	ChunkSize     int64              // bytes of a segment, where the job does not say; 0: by what there is to load
+	Workers       int                // chunks that all workers have in flight, where segments are chosen for them
 	MaxRecord     int64              // bytes
 	Window        int                // chunk messages of one job in the queue
 	Jobs          int                // jobs that run at a time
@@ -89,7 +90,7 @@ type Config struct {
 }
 
 func (c Config) withDefaults() Config {
-	c.ChunkSize = cmp.Or(c.ChunkSize, 8<<20)
+	c.Workers = cmp.Or(c.Workers, 8)
 	c.MaxRecord = cmp.Or(c.MaxRecord, 1<<20)
 	c.Window = cmp.Or(c.Window, 256)
 	c.Jobs = cmp.Or(c.Jobs, 64)

@@ -25,23 +25,28 @@ type Planning struct {
 	Objects     Objects
 	Pipeline    *pipeline.Compiled
 	Sources     []string
-	SegmentSize int64
+	SegmentSize int64                                // bytes; 0: by what there is to load
+	Workers     int                                  // chunks that all workers have in flight, for that
 	Loaded      func(contracts.Object) (bool, error) // the ledger's answer; nil loads everything
 	Emit        func(state.Planned) error
 }
 
 // PlanResult is what a planning came to.
 type PlanResult struct {
-	Totals   contracts.PlanTotals
-	Failures []contracts.ErrorInfo // the first state.MaxFailures of them
+	SegmentSize int64 // bytes
+	Totals      contracts.PlanTotals
+	Failures    []contracts.ErrorInfo // the first state.MaxFailures of them
 }
 
-// planner makes chunks of objects as they come; it holds the objects of one chunk at a time.
+// planner makes chunks of objects as they come; it holds the objects of one chunk at a time, and the first maxHeld until
+// the size of segments is chosen.
 type planner struct {
 	Planning
 	out    PlanResult
 	pack   []contracts.Part
 	packed int64 // bytes in pack
+	held   []contracts.Object
+	bytes  int64 // in held
 }
 
 // Plan lists the sources and cuts them into chunks. An object that cannot be planned is a failure of its own; an error
@@ -61,6 +66,10 @@ func (p Planning) Plan(ctx context.Context) (PlanResult, error) {
 			return pl.out, err
 		}
 	}
+	if err := pl.choose(ctx); err != nil {
+		return pl.out, err
+	}
+	pl.out.SegmentSize = pl.SegmentSize
 	return pl.out, pl.flush()
 }
 
@@ -76,7 +85,28 @@ func (p *planner) take(ctx context.Context, f found) error {
 			return err
 		}
 	}
-	return p.place(ctx, f.object)
+	if p.SegmentSize > 0 {
+		return p.place(ctx, f.object)
+	}
+	if !p.hold(f.object) {
+		return nil
+	}
+	return p.choose(ctx)
+}
+
+// choose settles the size of segments, if nobody has, and plans what was held until then.
+func (p *planner) choose(ctx context.Context) error {
+	if p.SegmentSize > 0 {
+		return nil
+	}
+	p.SegmentSize = segmentFor(p.bytes, p.Workers)
+	for _, o := range p.held {
+		if err := p.place(ctx, o); err != nil {
+			return err
+		}
+	}
+	p.held = nil
+	return nil
 }
 
 // fail enters what is wrong with an object. What may pass, or is nobody's fault, ends the planning instead.
@@ -210,14 +240,15 @@ func (d *Dispatcher) plan(
 	ctx context.Context, job contracts.AcceptedJob, c *pipeline.Compiled,
 ) (plan state.Plan, chunks *state.PlanReader, fresh bool, err error) {
 	w := d.store.NewPlan(job.ID)
-	plan = state.Plan{
-		SegmentSize: cmp.Or(job.ChunkSize, d.cfg.ChunkSize), MaxRecord: d.cfg.MaxRecord, Reader: contracts.Reader,
-	}
-	out, clock, err := d.gather(ctx, w, job, c, &plan)
-	if err != nil {
+	plan = state.Plan{MaxRecord: d.cfg.MaxRecord, Reader: contracts.Reader}
+	out, clock, err := d.gather(ctx, w, job, c)
+	if err != nil && (contracts.KindOf(err).Transient() || clock == nil) {
 		return plan, nil, false, err
 	}
-	plan.Totals, plan.Failures = out.Totals, out.Failures
+	if err != nil {
+		out, plan.Error = PlanResult{}, contracts.Info(fmt.Errorf("plan: %w", err))
+	}
+	plan.SegmentSize, plan.Totals, plan.Failures = out.SegmentSize, out.Totals, out.Failures
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return w.Flush(gctx) })
 	g.Go(func() (err error) {
@@ -231,11 +262,11 @@ func (d *Dispatcher) plan(
 	return plan, w.Reader(plan), w.Won(plan), err
 }
 
-// gather writes the chunks while the table is prepared and its clock is read. Where the job cannot be planned, and never
-// will be, that is part of the plan; the table's fault goes first.
+// gather writes the chunks while the table is prepared and its clock is read. The error of a job that cannot be planned
+// comes with the clock; the table's fault goes before the sources'.
 func (d *Dispatcher) gather(
-	ctx context.Context, w *state.PlanWriter, job contracts.AcceptedJob, c *pipeline.Compiled, plan *state.Plan,
-) (out PlanResult, clock state.Clock, err error) {
+	ctx context.Context, w *state.PlanWriter, job contracts.AcceptedJob, c *pipeline.Compiled,
+) (out PlanResult, clock *state.Clock, err error) {
 	var beside sync.WaitGroup
 	var unprepared, unread error
 	planning, stop := context.WithCancel(ctx)
@@ -245,27 +276,22 @@ func (d *Dispatcher) gather(
 			stop()
 		}
 	})
-	beside.Go(func() {
-		clock, unread = d.store.Clock(ctx, c.Table().Keyspace+"."+c.Table().Name)
-	})
-	out, err = d.planInto(planning, w, job, c, plan)
+	beside.Go(func() { clock, unread = d.store.Clock(ctx, c.Table().Keyspace+"."+c.Table().Name) })
+	out, err = d.planInto(planning, w, job, c)
 	beside.Wait()
-	if err = cmp.Or(unprepared, err); err != nil && !contracts.KindOf(err).Transient() {
-		out, plan.Error, err = PlanResult{}, contracts.Info(fmt.Errorf("plan: %w", err)), nil
-	}
-	return out, clock, cmp.Or(err, unread)
+	return out, clock, cmp.Or(unread, unprepared, err)
 }
 
 func (d *Dispatcher) planInto(
-	ctx context.Context, w *state.PlanWriter, job contracts.AcceptedJob, c *pipeline.Compiled, sealed *state.Plan,
+	ctx context.Context, w *state.PlanWriter, job contracts.AcceptedJob, c *pipeline.Compiled,
 ) (out PlanResult, err error) {
 	emit := func(c state.Planned) error { return w.Add(ctx, c) }
 	if job.Rejects != "" {
-		out, sealed.SegmentSize, err = d.planRejects(ctx, job.Rejects, c, emit)
-		return out, err
+		return d.planRejects(ctx, job.Rejects, c, emit)
 	}
 	p := Planning{
-		Objects: d.objects, Pipeline: c, Sources: job.Source, SegmentSize: sealed.SegmentSize, Emit: emit,
+		Objects: d.objects, Pipeline: c, Sources: job.Source, Emit: emit,
+		SegmentSize: cmp.Or(job.ChunkSize, d.cfg.ChunkSize), Workers: d.cfg.Workers,
 	}
 	if !job.Force {
 		ledger := d.store.Ledger(ctx, job.Pipeline)

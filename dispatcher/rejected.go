@@ -32,18 +32,19 @@ type span struct{ first, last int64 }
 // planRejects emits the chunks that load again what a job rejected.
 func (d *Dispatcher) planRejects(
 	ctx context.Context, of contracts.JobID, c *pipeline.Compiled, emit func(state.Planned) error,
-) (out PlanResult, size int64, err error) {
+) (out PlanResult, err error) {
 	old, err := d.rejecting(ctx, of, c)
 	if err != nil {
-		return out, 0, err
+		return out, err
 	}
 	p := &rejectPlanner{d: d, of: of}
 	p.Planning = Planning{Objects: d.objects, Pipeline: c, SegmentSize: old.SegmentSize, Emit: emit}
+	p.out.SegmentSize = old.SegmentSize
 	plan := d.store.PlanReader(old)
 	for n := range old.Totals.Chunks {
 		spans, err := p.spans(ctx, n)
 		if err != nil {
-			return p.out, 0, err
+			return p.out, err
 		}
 		if len(spans) == 0 {
 			continue
@@ -53,10 +54,10 @@ func (d *Dispatcher) planRejects(
 			err = p.chunk(ctx, n, planned.Parts, spans)
 		}
 		if err != nil {
-			return p.out, 0, err
+			return p.out, err
 		}
 	}
-	return p.out, old.SegmentSize, p.gathered()
+	return p.out, p.gathered()
 }
 
 // rejecting gives the plan of the job whose rejects are to be loaded.

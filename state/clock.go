@@ -24,12 +24,12 @@ type Clock struct {
 }
 
 // Clock reads the clock of a table, keyspace.table. It is for those who have something else to do meanwhile.
-func (s *Store) Clock(ctx context.Context, table string) (Clock, error) {
+func (s *Store) Clock(ctx context.Context, table string) (*Clock, error) {
 	seen, err := s.look(ctx, "clocks/"+table)
 	if err != nil {
-		err = fmt.Errorf("read the write clock of %s: %w", table, err)
+		return nil, fmt.Errorf("read the write clock of %s: %w", table, err)
 	}
-	return Clock{s, table, seen}, err
+	return &Clock{s, table, seen}, nil
 }
 
 // Reserve is Clock and the clock's Reserve.
@@ -43,7 +43,7 @@ func (s *Store) Reserve(ctx context.Context, table string, n int64, now time.Tim
 
 // Reserve takes n timestamps of the table, [base, base+n): disjoint from every other reservation, later than all before
 // it, and at least now. A clock that steps back only makes the range start where the last ended.
-func (c Clock) Reserve(ctx context.Context, n int64, now time.Time) (base int64, err error) {
+func (c *Clock) Reserve(ctx context.Context, n int64, now time.Time) (base int64, err error) {
 	err = c.store.updateFrom(ctx, "clocks/"+c.table, c.seen, func(old []byte) ([]byte, error) {
 		var at clock
 		if old != nil {

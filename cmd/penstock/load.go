@@ -161,7 +161,7 @@ func (a *app) newJob(ctx context.Context, p *plant, f loadFlags, name string, so
 	if err != nil {
 		return contracts.Job{}, err
 	}
-	size, err := p.settings.size("chunk_size", 1, dispatcher.MaxChunkSize)
+	size, err := p.settings.chunkSize()
 	if err != nil {
 		return contracts.Job{}, usageError(err)
 	}

@@ -63,7 +63,11 @@ func (a *app) dryRun(
 	if err != nil {
 		return nil, err
 	}
-	size, err := p.settings.size("chunk_size", 1, dispatcher.MaxChunkSize)
+	size, err := p.settings.chunkSize()
+	if err != nil {
+		return nil, usageError(err)
+	}
+	workers, err := p.maxWorkers()
 	if err != nil {
 		return nil, usageError(err)
 	}
@@ -74,7 +78,7 @@ func (a *app) dryRun(
 	run := &dryRun{Pipeline: compiled.Spec().Name, Failures: []contracts.ErrorInfo{}, Rejects: []contracts.Reject{}}
 	var samples []contracts.Part
 	planning := dispatcher.Planning{
-		Objects: p.objects, Pipeline: compiled, Sources: addresses, SegmentSize: size,
+		Objects: p.objects, Pipeline: compiled, Sources: addresses, SegmentSize: size, Workers: workers,
 		Emit: func(c state.Planned) error {
 			samples = sampleParts(samples, c)
 			return nil

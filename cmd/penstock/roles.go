@@ -71,15 +71,24 @@ func (p *plant) dispatcherConfig() (cfg dispatcher.Config, err error) {
 		Owner: p.owner, Solo: p.solo(), Local: p.solo(), Subjects: p.subjects(),
 		RejectsBucket: v.str("rejects_bucket"), Log: p.log, Now: p.timing.now, Lease: p.timing.lease,
 	}
-	var errs [4]error
-	cfg.ChunkSize, errs[0] = v.size("chunk_size", 1, dispatcher.MaxChunkSize)
+	var errs [5]error
+	cfg.ChunkSize, errs[0] = v.chunkSize()
 	cfg.MaxRecord, errs[1] = v.size("max_record", 1, dispatcher.MaxChunkSize)
 	cfg.Window, errs[2] = v.integer("window", 2)
 	cfg.Reconcile, errs[3] = v.duration("reconcile")
+	cfg.Workers, errs[4] = p.maxWorkers()
 	if p.solo() && !v.given("window") {
 		cfg.Window = soloWindow(v)
 	}
 	return cfg, errors.Join(errs[:]...)
+}
+
+// maxWorkers is how many chunks all workers have in flight. Of one process it is known.
+func (p *plant) maxWorkers() (int, error) {
+	if p.solo() && !p.settings.given("max_workers") {
+		return p.settings.integer("workers", 0)
+	}
+	return p.settings.integer("max_workers", 1)
 }
 
 // soloWindow keeps the workers of one process busy and no more: the chunks of a job wait behind those that are queued

@@ -51,8 +51,8 @@ var settings = []setting{
 		key: "workers", flag: "workers", def: strconv.Itoa(min(4, runtime.NumCPU())),
 		usage: "chunks in flight in this process; 0 leaves the work to others",
 	},
-	{key: "chunk_size", flag: "chunk-size", def: "8MiB", usage: "segment size for planning"},
-	{key: "max_record", def: "1MiB"}, {key: "window", def: "256"}, {key: "attempts", def: "5"},
+	{key: "chunk_size", flag: "chunk-size", def: "auto", usage: "segment size for planning; auto: by what there is to load"},
+	{key: "max_workers", def: "8"}, {key: "max_record", def: "1MiB"}, {key: "window", def: "256"}, {key: "attempts", def: "5"},
 	{key: "reconcile", def: "30s"}, {key: "grace", def: "30s"},
 	{key: "log_level", flag: "log-level", usage: "debug, info, warn, error"},
 	{key: "log_format", flag: "log-format", def: "text", usage: "text or json"},
@@ -162,15 +162,14 @@ func (v values) check() error {
 	errs := []error{}
 	note := func(_ any, err error) { errs = append(errs, err) }
 	note(v.boolean("cassandra_tls"))
-	for key, least := range map[string]int{"workers": 0, "window": 2, "attempts": 1} {
+	for key, least := range map[string]int{"workers": 0, "max_workers": 1, "window": 2, "attempts": 1} {
 		note(v.integer(key, least))
 	}
 	for _, key := range []string{"reconcile", "grace"} {
 		note(v.duration(key))
 	}
-	for _, key := range []string{"chunk_size", "max_record"} {
-		note(v.size(key, 1, dispatcher.MaxChunkSize))
-	}
+	note(v.chunkSize())
+	note(v.size("max_record", 1, dispatcher.MaxChunkSize))
 	note(v.choice("s3_style", "auto", "path", "host"))
 	note(v.choice("log_format", "text", "json"))
 	note(v.choice("log_level", "", "debug", "info", "warn", "error"))
@@ -265,6 +264,18 @@ func (v values) size(key string, least, most int64) (int64, error) {
 		return n, nil
 	}
 	return 0, v.bad(key, fmt.Sprintf("a size from %d to %d bytes, such as 64KiB or 8MiB", least, most))
+}
+
+// chunkSize is the size of segments, 0 where the planner is to choose it.
+func (v values) chunkSize() (int64, error) {
+	if v.str("chunk_size") == "auto" {
+		return 0, nil
+	}
+	n, err := v.size("chunk_size", 1, dispatcher.MaxChunkSize)
+	if err != nil {
+		err = fmt.Errorf("%w, or auto", err)
+	}
+	return n, err
 }
 
 // dataDir is the data folder's absolute path.
