@@ -73,15 +73,23 @@ fuzz: ## every fuzzer for FUZZTIME; what one finds is left in its package's test
 
 # Each part runs even where another fails.
 .PHONY: nightly
-nightly: ## what takes too long for every change: property, fuzz, race, mutants, model, chaos; hours
-	@$(MAKE) --no-print-directory --keep-going property fuzz race mutants model chaos
+nightly: ## what takes too long for every change: property, fuzz, race, mutants, model, bench-smoke, chaos; hours
+	@$(MAKE) --no-print-directory --keep-going property fuzz race mutants model bench-smoke chaos
 
 .PHONY: model
 model: ## walk the protocol's states in larger worlds than test does; takes minutes and gigabytes
 	@go test -timeout 2h -v -run '^TestProtocol$$' ./internal/model -large $(ARGS)
 
 .PHONY: bench
-bench: setup build ## all benchmarks, with those of bench-load
+bench: ## Penstock beside DSBulk, cqlsh COPY and a bare gocql loop: tables and plots in bin/sidebyside; ARGS='-files 1,2 -rounds 3'
+	@go run ./loadtest/sidebyside $(ARGS)
+
+.PHONY: bench-smoke
+bench-smoke: ## bench with 2,000 rows, to see that it works: its figures say nothing
+	@$(MAKE) --no-print-directory bench ARGS='-rows 2000 -rounds 1 -warmup 0 -files 1,2 -tools penstock,bare -out bin/smoke'
+
+.PHONY: bench-go
+bench-go: setup build ## all Go benchmarks, with those of bench-load
 	@$(WITH_SERVERS) -long env $(TEST) -timeout 2h -run '^$$' -bench . -benchmem $(ARGS) $(PKG)
 
 .PHONY: bench-micro

@@ -33,7 +33,7 @@ func dsbulk(name string, flags ...string) Tool {
 			if j.Files.Format == dataset.NDJSON {
 				args = append(args, "-c", "json")
 			} else {
-				args = append(args, "-header", "true", "-escape", `'"\""'`)
+				args = append(args, "-header", "true", "-escape", `"\""`)
 			}
 			return exec.Command(java, append(args, flags...)...), nil
 		},

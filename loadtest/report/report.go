@@ -37,6 +37,19 @@ type Results struct {
 	Machine []string // lines that say where and when
 }
 
+// Wrong are the runs of this kind of tool that did not load all rows.
+func (r Results) Wrong(kind peers.Kind) []Run {
+	var wrong []Run
+	for _, tool := range r.Tools {
+		for _, run := range r.Runs {
+			if tool.Kind == kind && run.Tool == tool.Name && !run.Right {
+				wrong = append(wrong, run)
+			}
+		}
+	}
+	return wrong
+}
+
 // line is one tool's row of the table: medians, each over the tool's right runs.
 type line struct {
 	tool           peers.Tool

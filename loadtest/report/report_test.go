@@ -100,6 +100,17 @@ func TestSVGIsXML(t *testing.T) {
 	}
 }
 
+func TestWrong(t *testing.T) {
+	t.Parallel()
+	r := results()
+	if got := r.Wrong(peers.Loader); len(got) != 2 || got[0].Tool != "copy" || got[1].Tool != "quitter" {
+		t.Errorf("%+v, expected one run of copy and one of quitter", got)
+	}
+	if got := r.Wrong(peers.Penstock); len(got) > 0 {
+		t.Errorf("%+v, expected none", got)
+	}
+}
+
 // TestAlone has nobody to be compared with.
 func TestAlone(t *testing.T) {
 	t.Parallel()

@@ -5,7 +5,8 @@
 //
 // For each file: the table is emptied, the server comes to rest, one tool loads, the server comes to rest again, the
 // rows are counted; then the next tool. The rest belongs to the run: what Cassandra flushes and compacts because of a
-// load is charged to it. docs/benchmarks.md says what the columns mean.
+// load is charged to it. docs/benchmarks.md says what the columns mean. The exit code is 1 where Penstock lost a row;
+// what others lose is in the table.
 //
 // What must never happen: a figure of a tool that lost rows without a word of it; tools that meet different machine
 // states because one was run after the other; anything left running.
@@ -26,6 +27,7 @@ import (
 	"github.com/penstock-io/penstock/internal/testenv/tools"
 	"github.com/penstock-io/penstock/loadtest/dataset"
 	"github.com/penstock-io/penstock/loadtest/peers"
+	"github.com/penstock-io/penstock/loadtest/report"
 )
 
 // options are the flags.
@@ -74,6 +76,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	defer lab.stop()
 	c := comparison{options: o, lab: lab, tools: compared, scratch: scratch, log: stderr}
+	var wrong []report.Run
 	for i, set := range sets {
 		results, err := c.compare(ctx, set, i == 0)
 		if err != nil {
@@ -83,6 +86,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 			return err
 		}
 		fmt.Fprintln(stdout, results.Markdown())
+		wrong = append(wrong, results.Wrong(peers.Penstock)...)
+	}
+	if len(wrong) > 0 {
+		return fmt.Errorf("penstock did not load all rows: %+v", wrong)
 	}
 	return nil
 }
