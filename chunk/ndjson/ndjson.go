@@ -20,6 +20,8 @@ type Reader struct {
 	lines  *lines.Reader
 	inputs []input
 	root   *node
+	turn   uint64 // counts readings of lines
+	quick  quick
 	s      scanner
 
 	fields  []contracts.Field
@@ -71,8 +73,17 @@ func (r *Reader) Next() (*contracts.Record, error) {
 
 // scan finds the inputs in one line.
 func (r *Reader) scan(line []byte) *contracts.Problem {
-	r.root.reset()
-	r.s = scanner{b: line}
+	r.turn++
+	if r.quick.line(line, r.root, r.turn) {
+		return nil
+	}
+	return r.slow(line)
+}
+
+// slow scans a line that may be malformed, and says where.
+func (r *Reader) slow(line []byte) *contracts.Problem {
+	r.turn++
+	r.s = scanner{b: line, turn: r.turn}
 	s := &r.s
 	if s.space() != '{' {
 		s.fail("an object")
@@ -90,9 +101,10 @@ func (r *Reader) scan(line []byte) *contracts.Problem {
 // fill makes fields of what scan found.
 func (r *Reader) fill() *contracts.Problem {
 	r.scratch = r.scratch[:0]
-	for i, in := range r.inputs {
+	for i := range r.inputs {
+		in := &r.inputs[i]
 		n := in.path
-		if in.literal != nil && in.literal.kind != contracts.Missing {
+		if in.literal != nil && in.literal.turn == r.turn {
 			n = in.literal
 		}
 		f, ok := r.field(n)
@@ -110,8 +122,10 @@ func (r *Reader) fill() *contracts.Problem {
 
 func (r *Reader) field(n *node) (contracts.Field, bool) {
 	switch {
-	case n.kind == contracts.Missing || n.kind == contracts.Null:
-		return contracts.Field{Kind: n.kind}, true
+	case n.turn != r.turn:
+		return contracts.Field{}, true
+	case n.kind == contracts.Null:
+		return contracts.Field{Kind: contracts.Null}, true
 	case n.kind != contracts.Text:
 		return contracts.Field{Kind: n.kind, Bytes: n.raw}, true
 	}
@@ -131,9 +145,11 @@ type node struct {
 	name    string
 	kids    []*node
 	byName  map[string]*node // of many kids
+	turn    uint64           // the reading that found the value; of another one the line has none
 	kind    contracts.FieldKind
 	raw     []byte // as written, a string with its quotes
 	escaped bool
+	order   order // of the names in an object here
 }
 
 // few is how many names are compared one by one, which is faster than a map.
@@ -179,19 +195,20 @@ func (n *node) child(name []byte, escaped bool) *node {
 	return n.find(name)
 }
 
-// reset forgets the values of the line before, or of the same name before.
+// reset forgets what an object of the same name before has held.
 func (n *node) reset() {
 	if n == nil {
 		return
 	}
-	n.kind, n.raw = contracts.Missing, nil
 	for _, kid := range n.kids {
+		kid.turn = 0
 		kid.reset()
 	}
 }
 
-func (n *node) found(kind contracts.FieldKind, raw []byte, escaped bool) {
+// found notes a value.
+func (n *node) found(turn uint64, kind contracts.FieldKind, raw []byte, escaped bool) {
 	if n != nil {
-		n.kind, n.raw, n.escaped = kind, raw, escaped
+		n.turn, n.kind, n.raw, n.escaped = turn, kind, raw, escaped
 	}
 }

@@ -10,11 +10,13 @@ import (
 const maxDepth = 300
 
 // scanner walks one JSON text by RFC 8259, to the byte, and notes the values that the pipeline reads where they stand.
-// Nothing is copied and no tree is built.
+// Nothing is copied and no tree is built. It is the definition of what a line says: quick is held against it, and
+// leaves to it what is not in order.
 type scanner struct {
 	b      []byte
 	pos    int
 	depth  int
+	turn   uint64 // of the nodes' values
 	reason string // why the text is malformed; "" while it is not
 }
 
@@ -72,7 +74,7 @@ func (s *scanner) value(n *node) bool {
 	default:
 		kind, ok = contracts.Number, s.number()
 	}
-	n.found(kind, s.b[start:s.pos], escaped)
+	n.found(s.turn, kind, s.b[start:s.pos], escaped)
 	return ok
 }
 

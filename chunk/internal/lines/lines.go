@@ -26,9 +26,34 @@ type Options struct {
 
 // Reader yields lines. Close its source yourself.
 type Reader struct {
-	o   Options
-	win *window.Window
-	err error
+	o      Options
+	win    *window.Window
+	lf, cr seeker
+	err    error
+}
+
+// seeker knows where a byte comes next, so that each byte of a stream is looked at once.
+type seeker struct {
+	byte
+	at    int64 // in the stream: where it comes, or how far it does not
+	found bool
+}
+
+// index is the byte's first place in the buffer from the window's position on; -1 for none.
+func (s *seeker) index(w *window.Window) int {
+	if s.at < w.Offset() {
+		s.at, s.found = w.Offset(), false
+	}
+	if !s.found {
+		rest := w.Buf[s.at-w.Base:]
+		i := bytes.IndexByte(rest, s.byte)
+		if i < 0 {
+			s.at += int64(len(rest))
+			return -1
+		}
+		s.at, s.found = s.at+int64(i), true
+	}
+	return int(s.at - w.Base)
 }
 
 // New opens a reader on src.
@@ -36,7 +61,9 @@ func New(src io.Reader, o Options) *Reader {
 	if o.End == 0 {
 		o.End = math.MaxInt64
 	}
-	return &Reader{o: o, win: window.New(src, o.Offset, o.MaxRecord, o.Buffer)}
+	return &Reader{
+		o: o, win: window.New(src, o.Offset, o.MaxRecord, o.Buffer), lf: seeker{byte: '\n'}, cr: seeker{byte: '\r'},
+	}
 }
 
 // Next puts the next line into rec, whose Fields it leaves alone; io.EOF when there is none.
@@ -88,8 +115,8 @@ func (r *Reader) line(rec *contracts.Record) error {
 	w.Mark = w.Pos
 	from := w.Offset()
 	for {
-		if i := index(w.Buf[w.Pos:]); i >= 0 {
-			w.Pos += i
+		if i := r.lineBreak(); i >= 0 {
+			w.Pos = i
 			r.fill(rec, from)
 			w.Pos++
 			return nil
@@ -117,25 +144,13 @@ func (r *Reader) fill(rec *contracts.Record, from int64) {
 	w.Mark = -1
 }
 
-// stride bounds how far index looks for an LF that a CR comes before.
-const stride = 1 << 10
-
-// index finds the first line break.
-func index(b []byte) int {
-	for from := 0; from < len(b); from += stride {
-		part := b[from:min(from+stride, len(b))]
-		lf := bytes.IndexByte(part, '\n')
-		if lf >= 0 {
-			part = part[:lf]
-		}
-		if cr := bytes.IndexByte(part, '\r'); cr >= 0 {
-			return from + cr
-		}
-		if lf >= 0 {
-			return from + lf
-		}
+// lineBreak is the place of the next one in the buffer; -1 for none.
+func (r *Reader) lineBreak() int {
+	lf, cr := r.lf.index(r.win), r.cr.index(r.win)
+	if lf < 0 || cr >= 0 && cr < lf {
+		return cr
 	}
-	return -1
+	return lf
 }
 
 // TooLong is the problem of a record over the limit.
