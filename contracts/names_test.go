@@ -52,6 +52,7 @@ func TestSubjects(t *testing.T) {
 		{DefaultSubjects.Dead("j1", 3), "penstock.dead.j1.3"},
 		{DefaultSubjects.DeadJobs(), "penstock.dead.jobs"},
 		{DefaultSubjects.Notifications(), "penstock.notifications"},
+		{DefaultSubjects.Budget("readings"), "penstock.budgets.readings"},
 		{lab.Job("readings"), "lab.jobs.readings"},
 		{DefaultSubjects.Stream(StreamJobs), "JOBS"},
 		{lab.Stream(StreamJobs), "LAB_JOBS"},

@@ -24,6 +24,7 @@ const (
 	StreamStatus        = "STATUS"
 	StreamDead          = "DEAD"
 	StreamNotifications = "NOTIFICATIONS"
+	StreamBudgets       = "BUDGETS"
 )
 
 // Stream is a stream's name under this prefix.
@@ -68,6 +69,9 @@ func (s Subjects) DeadJobs() string { return s.Prefix + ".dead.jobs" }
 
 // Notifications is where the S3 server publishes bucket notifications.
 func (s Subjects) Notifications() string { return s.Prefix + ".notifications" }
+
+// Budget is where workers keep how much of a pipeline's budget is spent.
+func (s Subjects) Budget(pipeline string) string { return s.Prefix + ".budgets." + pipeline }
 
 // LastToken is the last token of a subject.
 func LastToken(subject string) string { return subject[strings.LastIndexByte(subject, '.')+1:] }

@@ -17,14 +17,16 @@ import (
 type pipelines struct {
 	store    *state.Store
 	target   target
+	budgets  *budgets
 	mu       sync.Mutex
 	compiled map[string]*pipeline.Compiled
 	writers  map[*pipeline.Compiled]workers.Writer
 }
 
-func newPipelines(s *state.Store, t target) *pipelines {
+func newPipelines(s *state.Store, t target, b *budgets) *pipelines {
 	return &pipelines{
-		store: s, target: t, compiled: map[string]*pipeline.Compiled{}, writers: map[*pipeline.Compiled]workers.Writer{},
+		store: s, target: t, budgets: b,
+		compiled: map[string]*pipeline.Compiled{}, writers: map[*pipeline.Compiled]workers.Writer{},
 	}
 }
 
@@ -106,7 +108,9 @@ func (p *pipelines) Writer(ctx context.Context, c *pipeline.Compiled) (workers.W
 	if w != nil {
 		return w, nil
 	}
-	w, err := p.target.writer(ctx, c.Table(), c.WriteOptions())
+	o := c.WriteOptions()
+	o.Pace = p.budgets.pace(c)
+	w, err := p.target.writer(ctx, c.Table(), o)
 	if err != nil {
 		return nil, err
 	}

@@ -69,7 +69,7 @@ func openPlant(ctx context.Context, v values, log *slog.Logger, n need) (p *plan
 			return p, err
 		}
 	}
-	p.pipelines = newPipelines(p.store, p.target)
+	p.pipelines = newPipelines(p.store, p.target, newBudgets(p.queue, p.log, p.timing.now))
 	return p, nil
 }
 

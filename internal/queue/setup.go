@@ -81,6 +81,7 @@ func (q *Queue) streams() []jetstream.StreamConfig {
 	return []jetstream.StreamConfig{
 		queue(contracts.StreamJobs, maxJobs, p+".jobs.*"), chunks, notices,
 		news(contracts.StreamStatus, statusAge, p+".status.>"), news(contracts.StreamDead, deadAge, p+".dead.>"),
+		q.budgetStream(),
 	}
 }
 
