@@ -182,5 +182,5 @@ var withoutTimestamps = []edit{
 	{"cql/statement.go", "\") USING TIMESTAMP ?\"", "\")\""},
 	{"cql/statement.go", "s += \" AND TTL ?\"", "s += \" USING TTL ?\""},
 	{"internal/table/cassandra/bind.go", "n := len(w.table.Columns) + 1", "n := len(w.table.Columns)"},
-	{"internal/table/cassandra/bind.go", "\tb.add(b.times[n:])\n", "\t_ = n\n"},
+	{"internal/table/cassandra/bind.go", "\tb.folded = appendInt64(b.folded, r.Timestamp)\n", ""},
 }

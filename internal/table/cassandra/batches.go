@@ -9,16 +9,14 @@ import (
 )
 
 // Bounds of one batch. Batches of one partition are one mutation, and exempt from the server's thresholds; those over
-// partitions stay below the ones at which it logs a warning: 10 partitions, 5 KiB.
+// partitions stay below the ones at which it logs a warning (thresholds.go).
 const (
 	maxBatchRows  = 100
 	maxBatchBytes = 32 << 10
-	maxPartitions = 10
-	maxMixedBytes = 5 << 10
 )
 
 // What a row costs in the server's count beside its values' bytes: write time, TTL and deletion time of each cell, the
-// same of the row, and a path for each element of an unfrozen collection.
+// same of the row, and a path for each element of an unfrozen collection. Keys are no cells.
 const (
 	rowOverhead     = 40
 	cellOverhead    = 20
@@ -49,9 +47,9 @@ type run struct {
 	bytes   int
 }
 
-// batches cuts the sorted rows: many rows of a partition make batches of their own, few share one with their
-// neighbours on the ring, which mostly have the same replicas. A row that is too large goes alone.
-func (w *Writer) batches(rows []cql.Row) iter.Seq[[]entry] {
+// batches cuts rows in the order of their entries: many rows of a partition make batches of their own, few share one
+// with their neighbours. A row that is too large goes alone.
+func (w *Writer) batches(rows []cql.Row, entries []entry) iter.Seq[[]entry] {
 	return func(yield func([]entry) bool) {
 		var mixed run // complete partitions, adjacent in order
 		partitions := 0
@@ -60,8 +58,8 @@ func (w *Writer) batches(rows []cql.Row) iter.Seq[[]entry] {
 			mixed, partitions = run{}, 0
 			return ok
 		}
-		for r := range w.runs(rows) {
-			if partitions == maxPartitions || mixed.bytes+r.bytes > maxMixedBytes {
+		for r := range runs(rows, entries) {
+			if partitions == w.warn.partitions || mixed.bytes+r.bytes > w.warn.bytes {
 				if !flush() {
 					return
 				}
@@ -79,21 +77,19 @@ func (w *Writer) batches(rows []cql.Row) iter.Seq[[]entry] {
 	}
 }
 
-// runs cuts the sorted rows into runs. Two runs may be of one partition, if it is large.
-func (w *Writer) runs(rows []cql.Row) iter.Seq[run] {
+// runs cuts the entries into runs. Two runs may be of one partition, if it is large.
+func runs(rows []cql.Row, entries []entry) iter.Seq[run] {
 	return func(yield func(run) bool) {
-		entries := w.sorted(rows)
 		for start := 0; start < len(entries); {
-			first := rows[entries[start].row]
-			r := run{bytes: w.cost(first)}
+			first := entries[start]
+			r := run{bytes: int(first.cost)}
 			end := start + 1
 			for ; end < len(entries) && end-start < maxBatchRows; end++ {
-				next := rows[entries[end].row]
-				cost := w.cost(next)
-				if r.bytes+cost > maxBatchBytes || !bytes.Equal(first.PartitionBytes(), next.PartitionBytes()) {
+				next := entries[end]
+				if r.bytes+int(next.cost) > maxBatchBytes || !samePartition(rows, first, next) {
 					break
 				}
-				r.bytes += cost
+				r.bytes += int(next.cost)
 			}
 			r.entries = entries[start:end]
 			if !yield(r) {
@@ -104,19 +100,23 @@ func (w *Writer) runs(rows []cql.Row) iter.Seq[run] {
 	}
 }
 
+func samePartition(rows []cql.Row, a, b entry) bool {
+	return a.token == b.token && bytes.Equal(rows[a.row].PartitionBytes(), rows[b.row].PartitionBytes())
+}
+
 // cost estimates what the server will count for a row. It errs upwards.
 func (w *Writer) cost(r cql.Row) int {
-	total := rowOverhead
-	packed := r.Values
-	for i := range w.table.Columns {
+	total := rowOverhead + r.Key
+	packed := r.Values[r.Key:]
+	for _, multi := range w.multi {
 		n := int(int32(binary.BigEndian.Uint32(packed)))
 		packed = packed[4:]
+		total += cellOverhead
 		if n < 0 {
-			total += cellOverhead
 			continue
 		}
-		total += cellOverhead + n
-		if n >= 4 && w.multi[i] {
+		total += n
+		if n >= 4 && multi {
 			total += elementOverhead * int(min(binary.BigEndian.Uint32(packed), uint32(n/4)))
 		}
 		packed = packed[n:]

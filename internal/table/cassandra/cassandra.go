@@ -40,12 +40,13 @@ type Config struct {
 // DB is one cluster. It is safe for concurrent use.
 type DB struct {
 	cfg     Config
-	cluster func() *gocql.ClusterConfig
+	cluster func(*ring) *gocql.ClusterConfig
 	dc      string
 
 	dialing  chan struct{}  // holds one token: whoever has it may make the session
 	mu       sync.RWMutex   // guards what follows
 	live     *gocql.Session // nil before the first
+	ring     *ring          // of its nodes
 	closed   bool
 	lastDial dial // guarded by dialing
 }
@@ -67,9 +68,9 @@ func open(ctx context.Context, cfg Config, tune func(*gocql.ClusterConfig)) (*DB
 	if err != nil {
 		return nil, err
 	}
-	db := &DB{cfg: cfg, dialing: make(chan struct{}, 1)}
-	db.cluster = func() *gocql.ClusterConfig {
-		c := clusterConfig(cfg, db.dc, tls)
+	db := &DB{cfg: cfg, dialing: make(chan struct{}, 1), ring: new(ring)}
+	db.cluster = func(r *ring) *gocql.ClusterConfig {
+		c := clusterConfig(cfg, db.dc, tls, r)
 		if tune != nil {
 			tune(c)
 		}
@@ -153,7 +154,7 @@ func chooseDC(configured string, dcs []string) (string, error) {
 
 // probe asks one contact point for the data centre of every node, its own first.
 func (db *DB) probe(ctx context.Context, host string) ([]string, error) {
-	c := db.cluster()
+	c := db.cluster(new(ring))
 	c.Hosts = []string{host}
 	c.PoolConfig.HostSelectionPolicy = gocql.RoundRobinHostPolicy()
 	c.DisableInitialHostLookup = true

@@ -3,6 +3,7 @@ package cassandra
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -15,7 +16,14 @@ import (
 // whatever table has the name and the columns now, be its key another. So what was written counts only if the table
 // fits afterwards, too.
 
-// checkSchema compares the writer's table with the one that exists now.
+// fit is what was last found to fit.
+type fit struct {
+	columns []column
+	dropped map[string]time.Time // the columns of ours that the table once lost, and when, to the millisecond
+}
+
+// checkSchema compares the writer's table with the one that exists now. What is compared with later is read first, so
+// that a change in between is seen then.
 func (w *Writer) checkSchema(ctx context.Context) error {
 	columns, err := w.db.columns(ctx, w.table.Keyspace, w.table.Name)
 	if err != nil {
@@ -28,11 +36,17 @@ func (w *Writer) checkSchema(ctx context.Context) error {
 	if err := check(w.table, have); err != nil {
 		return err
 	}
-	w.fits.Store(&columns)
+	dropped, err := w.db.dropped(ctx, w.table.Keyspace, w.table.Name)
+	if err != nil {
+		return err
+	}
+	maps.DeleteFunc(dropped, func(name string, _ time.Time) bool { return w.table.Index(name) < 0 })
+	w.fits.Store(&fit{columns, dropped})
 	return nil
 }
 
-// checkWritten looks at the table again after rows were written to it.
+// checkWritten looks at the table again after rows were written to it. Most calls cost one request: a column of which
+// nothing was said since cannot have been dropped.
 func (w *Writer) checkWritten(ctx context.Context, rows []cql.Row) error {
 	if len(rows) == 0 {
 		return nil
@@ -41,24 +55,23 @@ func (w *Writer) checkWritten(ctx context.Context, rows []cql.Row) error {
 	if err != nil {
 		return err
 	}
-	if !slices.Equal(columns, *w.fits.Load()) {
+	if !slices.Equal(columns, w.fits.Load().columns) {
 		if err := w.checkSchema(ctx); err != nil {
 			return changed(err)
 		}
 	}
-	return w.checkDropped(ctx, rows)
+	return w.checkDropped(rows, w.fits.Load().dropped)
 }
 
 // checkDropped refuses rows that are older than the last drop of a column of that name: Cassandra takes such values and
 // never shows them.
-func (w *Writer) checkDropped(ctx context.Context, rows []cql.Row) error {
-	dropped, err := w.db.dropped(ctx, w.table.Keyspace, w.table.Name)
-	if err != nil || len(dropped) == 0 {
-		return err
+func (w *Writer) checkDropped(rows []cql.Row, dropped map[string]time.Time) error {
+	if len(dropped) == 0 {
+		return nil
 	}
 	oldest := slices.MinFunc(rows, func(a, b cql.Row) int { return cmp.Compare(a.Timestamp, b.Timestamp) }).Timestamp
 	for name, at := range dropped {
-		if w.table.Index(name) >= 0 && oldest < at.Add(time.Millisecond).UnixMicro() {
+		if oldest < at.Add(time.Millisecond).UnixMicro() {
 			return contracts.Errorf(contracts.KindConfig, "table %s: column %q was dropped at %s and added again: values "+
 				"with an earlier write time, such as this job's %s, would never be seen; load into a new table or column",
 				w.table.FullName(), name, clock(at), clock(time.UnixMicro(oldest)))

@@ -22,8 +22,9 @@ const (
 	keepAlive       = 30 * time.Second
 )
 
-// clusterConfig is how the driver is set up. Retries and timestamps are ours, so it does neither.
-func clusterConfig(cfg Config, dc string, secure *tls.Config) *gocql.ClusterConfig {
+// clusterConfig is how the driver is set up. Retries and timestamps are ours, so it does neither. The ring is kept up to
+// date with the nodes that the session knows.
+func clusterConfig(cfg Config, dc string, secure *tls.Config, r *ring) *gocql.ClusterConfig {
 	c := gocql.NewCluster(cfg.Hosts...)
 	c.Port = cfg.Port
 	c.ProtoVersion = protocolVersion
@@ -34,7 +35,7 @@ func clusterConfig(cfg Config, dc string, secure *tls.Config) *gocql.ClusterConf
 	c.DefaultTimestamp = false
 	c.Consistency = gocql.LocalQuorum
 	c.Authenticator = credentials{cfg.Username, cfg.Password}
-	c.PoolConfig.HostSelectionPolicy = gocql.TokenAwareHostPolicy(local{gocql.DCAwareRoundRobinPolicy(dc)})
+	c.PoolConfig.HostSelectionPolicy = gocql.TokenAwareHostPolicy(local{gocql.DCAwareRoundRobinPolicy(dc), r})
 	if dc != "" {
 		// A node of another data centre would count that one's replicas for LOCAL_QUORUM.
 		c.HostFilter = gocql.DataCentreHostFilter(dc)
@@ -43,12 +44,6 @@ func clusterConfig(cfg Config, dc string, secure *tls.Config) *gocql.ClusterConf
 	c.Logger = driverLog{cfg.Log}
 	return c
 }
-
-// local keeps the driver from a panic: while the only node of a cluster moves to another address its ring is empty, and
-// the token-aware policy then asks whether no host is a local one.
-type local struct{ gocql.HostSelectionPolicy }
-
-func (p local) IsLocal(h *gocql.HostInfo) bool { return h != nil && p.HostSelectionPolicy.IsLocal(h) }
 
 // credentials answer the server's demand for a user and password.
 type credentials struct{ user, password string }

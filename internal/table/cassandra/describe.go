@@ -45,7 +45,8 @@ var roles = map[string]cql.Role{
 // column is a row of system_schema.columns.
 type column struct {
 	name, typ, kind string
-	position        int // in its part of the key; -1 elsewhere
+	position        int   // in its part of the key; -1 elsewhere
+	written         int64 // when this was last said of it: a column that is dropped and added again is another
 }
 
 // columns reads a table's columns in the order of a cql.Table; none where the table is missing.
@@ -53,9 +54,9 @@ func (db *DB) columns(ctx context.Context, keyspace, table string) ([]column, er
 	var all []column
 	err := db.with(ctx, "describe table "+keyspace+"."+table, func(s *gocql.Session) error {
 		all = nil
-		iter := s.Query(`SELECT column_name, type, kind, position FROM system_schema.columns
+		iter := s.Query(`SELECT column_name, type, kind, position, writetime(type) FROM system_schema.columns
 			WHERE keyspace_name = ? AND table_name = ?`, keyspace, table).WithContext(ctx).Iter()
-		for c := (column{}); iter.Scan(&c.name, &c.typ, &c.kind, &c.position); {
+		for c := (column{}); iter.Scan(&c.name, &c.typ, &c.kind, &c.position, &c.written); {
 			all = append(all, c)
 		}
 		return iter.Close()

@@ -23,17 +23,19 @@ const (
 	typeCustom, typeList, typeMap, typeSet, typeUDT, typeTuple = 0x00, 0x20, 0x21, 0x22, 0x30, 0x31
 )
 
-var errFrame = errors.New("cassandra sent a malformed result frame")
+var errFrame = errors.New("malformed frame between cassandra and its driver")
 
-// frameConn shows the driver the tuple columns of results and prepared statements as an opaque custom type. The driver
-// takes tuples apart into their members, so that one cannot bind a tuple whole, as its bytes, null or unset; of opaque
-// types it wants nothing but bytes. The rewriting keeps every length: the member types become the opaque type's name.
+// frameConn stands between the driver and a node. It unfolds batches on their way out (unfold.go), and shows the driver
+// the tuple columns of results and prepared statements as an opaque custom type. The driver takes tuples apart into
+// their members, so that one cannot bind a tuple whole, as its bytes; of opaque types it wants nothing but bytes. The
+// rewriting keeps every length: the member types become the opaque type's name.
 type frameConn struct {
 	net.Conn
 	in      *bufio.Reader // Conn, so that a small answer costs one read
 	pending []byte        // read, and ready for the driver
 	buf     []byte        // backs pending
 	body    int           // bytes of a frame's body to pass on as they are
+	out     []byte        // backs the batch that is sent
 }
 
 func newFrameConn(conn net.Conn) *frameConn {
@@ -121,12 +123,16 @@ type reader struct {
 	failed bool
 }
 
-func (r *reader) skip(n int) {
-	if n > len(r.b) {
+func (r *reader) skip(n int) { r.take(n) }
+
+func (r *reader) take(n int) []byte {
+	if n < 0 || n > len(r.b) {
 		r.b, r.failed = nil, true
-		return
+		return nil
 	}
+	taken := r.b[:n]
 	r.b = r.b[n:]
+	return taken
 }
 
 func (r *reader) short() int {

@@ -53,7 +53,7 @@ func TestClusterMoves(t *testing.T) {
 // TestAnEmptyRingHasNoLocalHost asks what the driver asks while the only node moves.
 func TestAnEmptyRingHasNoLocalHost(t *testing.T) {
 	t.Parallel()
-	if (local{gocql.DCAwareRoundRobinPolicy("dc")}).IsLocal(nil) {
+	if (local{gocql.DCAwareRoundRobinPolicy("dc"), new(ring)}).IsLocal(nil) {
 		t.Error("no host is a local one")
 	}
 }

@@ -10,11 +10,8 @@ import (
 	"github.com/penstock-io/penstock/internal/testenv"
 )
 
-// opBatch and opError are the native protocol's.
-const (
-	opError = 0x00
-	opBatch = 0x0d
-)
+// opError is the native protocol's.
+const opError = 0x00
 
 // verdict says what a proxy does with a batch.
 type verdict struct {

@@ -40,7 +40,8 @@ func (c *call) sendAll(ctx context.Context, fail context.CancelCauseFunc) {
 	work := make(chan []entry)
 	defer close(work)
 	started := 0
-	for batch := range spread(slices.Collect(c.w.batches(c.rows))) {
+	entries := c.w.db.nodes().group(c.w.sorted(c.rows))
+	for batch := range spread(slices.Collect(c.w.batches(c.rows, entries))) {
 		if err := c.pace(ctx, batch); err != nil {
 			fail(err)
 			return
@@ -123,10 +124,10 @@ func unknownTable(err error) bool {
 		(strings.Contains(e.Message(), "does not exist") || strings.Contains(e.Message(), "unconfigured table"))
 }
 
-func (c *call) refuse(row int, err error) {
+func (c *call) refuse(row int32, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.refusals = append(c.refusals, cql.Refusal{Row: row, Reason: err.Error()})
+	c.refusals = append(c.refusals, cql.Refusal{Row: int(row), Reason: err.Error()})
 }
 
 // retry sends a batch again while the database is unavailable: the same bytes with the same timestamps. Errors are

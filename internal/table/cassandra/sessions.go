@@ -27,6 +27,13 @@ func (db *DB) current() (*gocql.Session, error) {
 	return db.live, nil
 }
 
+// nodes is the ring of the session that exists.
+func (db *DB) nodes() *ring {
+	db.mu.RLock()
+	defer db.mu.RUnlock()
+	return db.ring
+}
+
 // replace makes a new session in old's place, unless another caller has done so: a driver that has marked every host
 // down finds hosts that came back elsewhere only through its contact points.
 func (db *DB) replace(ctx context.Context, old *gocql.Session) (*gocql.Session, error) {
@@ -42,16 +49,17 @@ func (db *DB) replace(ctx context.Context, old *gocql.Session) (*gocql.Session, 
 	if err := db.lastDial.recent(); err != nil {
 		return nil, err
 	}
-	s, err := connect(ctx, db.cluster())
+	r := new(ring)
+	s, err := connect(ctx, db.cluster(r))
 	db.lastDial = dial{at: time.Now(), err: err}
 	if err != nil {
 		return nil, err
 	}
-	return db.install(s)
+	return db.install(s, r)
 }
 
-// install makes s the session and closes the one before.
-func (db *DB) install(s *gocql.Session) (*gocql.Session, error) {
+// install makes s, which keeps r, the session and closes the one before.
+func (db *DB) install(s *gocql.Session, r *ring) (*gocql.Session, error) {
 	db.mu.Lock()
 	defer db.mu.Unlock()
 	if db.closed {
@@ -61,7 +69,7 @@ func (db *DB) install(s *gocql.Session) (*gocql.Session, error) {
 	if db.live != nil {
 		db.live.Close()
 	}
-	db.live = s
+	db.live, db.ring = s, r
 	return s, nil
 }
 

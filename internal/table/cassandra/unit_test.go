@@ -179,7 +179,7 @@ func TestLimiterHoldsItsBound(t *testing.T) {
 
 func TestBatchesHoldEachRowOnceWithinBounds(t *testing.T) {
 	t.Parallel()
-	w := &Writer{table: cql.Table{Columns: make([]cql.Column, 4)}, multi: make([]bool, 4)}
+	w := &Writer{multi: make([]bool, 2), warn: thresholds{usualPartitions, usualBytes}}
 	var rows []cql.Row
 	for i := range 5000 {
 		partition := fmt.Sprint(i % (1 + i%900))
@@ -187,7 +187,7 @@ func TestBatchesHoldEachRowOnceWithinBounds(t *testing.T) {
 	}
 	rows = append(rows, row("big", "1", 1, strings.Repeat("x", 60<<10)))
 	seen := make([]int, len(rows))
-	for batch := range spread(slices.Collect(w.batches(rows))) {
+	for batch := range spread(slices.Collect(w.batches(rows, w.sorted(rows)))) {
 		size, partitions := 0, map[string]bool{}
 		for _, e := range batch {
 			seen[e.row]++
@@ -195,7 +195,7 @@ func TestBatchesHoldEachRowOnceWithinBounds(t *testing.T) {
 			partitions[string(rows[e.row].PartitionBytes())] = true
 		}
 		switch n := len(partitions); {
-		case n > maxPartitions, n > 1 && size > maxMixedBytes, n > 1 && len(batch) > maxBatchRows,
+		case n > usualPartitions, n > 1 && size > usualBytes, n > 1 && len(batch) > maxBatchRows,
 			len(batch) > 1 && size > maxBatchBytes, len(batch) > maxBatchRows:
 			t.Errorf("a batch of %d rows, %d bytes, %d partitions", len(batch), size, n)
 		}
@@ -203,6 +203,31 @@ func TestBatchesHoldEachRowOnceWithinBounds(t *testing.T) {
 	for i, n := range seen {
 		if n != 1 {
 			t.Fatalf("row %d is in %d batches", i, n)
+		}
+	}
+}
+
+func TestThresholdsOfTheServer(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, value string
+		want        thresholds
+	}{
+		{settingPartitions, "7", thresholds{7, usualBytes}},
+		{settingPartitions, "1000", thresholds{mostPartitions, usualBytes}},
+		{settingPartitions, "-1", thresholds{usualPartitions, usualBytes}},
+		{settingPartitions, "many", thresholds{usualPartitions, usualBytes}},
+		{settingBytes, "2KiB", thresholds{usualPartitions, 2 << 10}},
+		{settingBytes, "3000B", thresholds{usualPartitions, 3000}},
+		{settingBytes, "1MiB", thresholds{usualPartitions, mostBytes}},
+		{settingBytes, "null", thresholds{usualPartitions, usualBytes}},
+		{settingKiB, "4", thresholds{usualPartitions, 4 << 10}},
+		{settingKiB, "null", thresholds{usualPartitions, usualBytes}},
+		{"else", "4", thresholds{usualPartitions, usualBytes}},
+	} {
+		got := thresholds{usualPartitions, usualBytes}
+		if got.set(c.name, c.value); got != c.want {
+			t.Errorf("%s %s: %v, expected %v", c.name, c.value, got, c.want)
 		}
 	}
 }
@@ -244,3 +269,11 @@ type pipe struct {
 }
 
 func (p pipe) Read(b []byte) (int, error) { return p.r.Read(b) }
+
+// sink is the writing side of a connection.
+type sink struct {
+	net.Conn
+	w io.Writer
+}
+
+func (s sink) Write(b []byte) (int, error) { return s.w.Write(b) }

@@ -1,7 +1,6 @@
 package cassandra
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"slices"
@@ -26,8 +25,9 @@ type Writer struct {
 	ttl         int64
 	pace        func(ctx context.Context, rows, bytes int) error // nil: no batch waits
 	limit       *limiter
-	multi       []bool                   // columns whose values the server stores as many cells
-	fits        atomic.Pointer[[]column] // what the table's columns were when they were last found to fit
+	warn        thresholds
+	multi       []bool // of the columns behind the key: those that the server stores as many cells
+	fits        atomic.Pointer[fit]
 }
 
 // Writer checks that t fits the table that exists, which may have more columns outside its key. Errors: missing (no
@@ -37,7 +37,9 @@ func (db *DB) Writer(ctx context.Context, t cql.Table, o cql.WriteOptions) (*Wri
 	w := &Writer{db: db, table: t, insert: cql.Insert(t, o.TTL > 0), ttl: o.TTL, pace: o.Pace,
 		limit: newLimiter()}
 	for _, c := range t.Columns {
-		w.multi = append(w.multi, c.Type.Multi())
+		if !isKey(c.Role) {
+			w.multi = append(w.multi, c.Type.Multi())
+		}
 	}
 	var err error
 	if w.consistency, err = consistency(o.Consistency); err != nil {
@@ -48,6 +50,9 @@ func (db *DB) Writer(ctx context.Context, t cql.Table, o cql.WriteOptions) (*Wri
 			o.TTL, maxTTL)
 	}
 	if err := w.checkSchema(ctx); err != nil {
+		return nil, err
+	}
+	if w.warn, err = db.thresholds(ctx); err != nil {
 		return nil, err
 	}
 	return w, w.checkReplay(ctx)
@@ -86,25 +91,27 @@ func (w *Writer) Write(ctx context.Context, rows []cql.Row, baseTime time.Time) 
 	return c.refusals, nil
 }
 
-// entry is a row in the order of writing.
+// entry is a row in the order of writing. Its cost is what the server will count for it.
 type entry struct {
-	token int64
-	row   int
+	token     int64
+	row, cost int32
 }
 
-// sorted orders rows as the database stores them: by token, then by key.
+// sorted orders rows by token, as the database stores their partitions. Rows of a partition keep their order: the
+// server sorts them at no cost that could be measured.
 func (w *Writer) sorted(rows []cql.Row) []entry {
 	entries := make([]entry, len(rows))
 	var scratch []byte
 	for i, r := range rows {
-		entries[i].row = i
-		entries[i].token, scratch = cql.Token(r.PartitionBytes(), scratch)
+		e := &entries[i]
+		e.row, e.cost = int32(i), int32(w.cost(r))
+		e.token, scratch = cql.Token(r.PartitionBytes(), scratch)
 	}
 	slices.SortFunc(entries, func(a, b entry) int {
 		if a.token != b.token {
 			return cmp.Compare(a.token, b.token)
 		}
-		return cmp.Or(bytes.Compare(rows[a.row].KeyBytes(), rows[b.row].KeyBytes()), cmp.Compare(a.row, b.row))
+		return cmp.Compare(a.row, b.row)
 	})
 	return entries
 }
