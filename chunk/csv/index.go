@@ -13,13 +13,18 @@ type index struct {
 	delimiter uint64 // eight times
 	pos       int    // in the window's buffer: the next byte to look at
 	carry     carry
-	again     int // in the buffer: behind the last byte so far that a quoted value's text lacks
+	escaped   bool // of the field under way
 
-	// ends are places in the buffer: at next-1 of the break before the next record, from next up to n of what ends a
-	// field.
-	ends    []int
+	// ends are, at next-1, where the break before the next record is, and from next up to n where fields end.
+	ends    []end
 	next, n int
 }
+
+// end is the place in the buffer of what ends a field, times two; odd if the field is quoted and holds an escape.
+type end int
+
+func (e end) at() int       { return int(e >> 1) }
+func (e end) escaped() bool { return e&1 != 0 }
 
 const (
 	ahead = 32 * block // bytes that are looked at at once: few, lest the automaton look at most of them again
@@ -32,20 +37,20 @@ func (d *Dialect) newIndex(width, buffer int) *index {
 	if buffer > 0 {
 		n = min(n, buffer+2*block) // of a small object
 	}
-	return &index{d: d, delimiter: eight(d.delimiter[0]), ends: make([]int, max(n, 2*width+2*block))}
+	return &index{d: d, delimiter: eight(d.delimiter[0]), ends: make([]end, max(n, 2*width+2*block))}
 }
 
 // restart begins again at pos in the buffer, where no record is under way.
 func (x *index) restart(pos int) {
-	x.pos, x.again, x.carry = pos, 0, carry{record: 1, field: 1}
-	x.ends[0], x.next, x.n = pos-1, 1, 1
+	x.pos, x.escaped, x.carry = pos, false, carry{record: 1, field: 1}
+	x.ends[0], x.next, x.n = end(pos-1)<<1, 1, 1
 }
 
 // record finds the next line: how many fields it has, at least 1, or 0 where it does not end in what can be known.
 func (x *index) record(buf []byte) int {
 	for seen := 0; ; {
-		for i, end := range x.ends[x.next+seen : x.n] {
-			if isBreak(buf[end]) {
+		for i, e := range x.ends[x.next+seen : x.n] {
+			if isBreak(buf[e.at()]) {
 				return seen + i + 1
 			}
 		}
@@ -64,51 +69,58 @@ func (x *index) more(buf []byte) bool {
 	buf = buf[:min(len(buf), from+ahead)]
 	quote, cr := seeker{x.d.quote, -1}, seeker{'\r', -1}
 	for x.pos+block <= len(buf) && x.n+block <= len(x.ends) {
-		b, end := (*[block]byte)(buf[x.pos:]), x.pos+block
-		var fields uint64
-		if x.carry.inside|x.carry.closed == 0 && quote.from(buf, x.pos) >= end {
-			fields = among(b, x.delimiter, eight('\n'))
-			if cr.from(buf, x.pos) < end {
+		b, until := (*[block]byte)(buf[x.pos:]), x.pos+block
+		if x.carry.inside|x.carry.closed == 0 && quote.from(buf, x.pos) >= until {
+			fields := among(b, x.delimiter, eight('\n'))
+			if cr.from(buf, x.pos) < until {
 				fields |= among(b, eight('\r'), eight('\r'))
 			}
 			x.carry = carry{field: fields >> 63}
-		} else if m, ok := x.quoted(b); ok {
-			fields = m.fields
-		} else {
+			x.note(fields)
+		} else if !x.quoted(b) {
 			break
 		}
-		x.note(fields)
-		x.pos = end
+		x.pos = until
 	}
 	return x.pos > from
 }
 
+// note takes down the ends of fields without quotes in the block at pos.
+func (x *index) note(fields uint64) {
+	ends, n := x.ends[x.n:x.n+block], 0
+	for ; fields != 0; fields &= fields - 1 {
+		ends[n&(block-1)] = end(x.pos+bits.TrailingZeros64(fields)) << 1
+		n++
+	}
+	x.n += n
+}
+
 // quoted looks at a block with quotes, or in quotes; false where the automaton must.
-func (x *index) quoted(b *[block]byte) (marks, bool) {
+func (x *index) quoted(b *[block]byte) bool {
 	if x.d.wide == nil {
-		return marks{}, false
+		return false
 	}
 	m, ok := x.d.wide.read(b, x.carry)
 	if !ok || m.garbage != 0 {
-		return marks{}, false
-	}
-	if m.again != 0 {
-		x.again = x.pos + bits.Len64(m.again)
+		return false
 	}
 	x.carry = m.next
-	return m, true
-}
-
-// note takes down the ends of fields in the block at pos.
-func (x *index) note(fields uint64) {
-	n := x.n
-	ends := x.ends[n : n+block]
-	k := 0
-	for ; fields != 0; fields &= fields - 1 {
-		ends[k&(block-1)] = x.pos + bits.TrailingZeros64(fields)
-		k++
+	if m.again == 0 && !x.escaped {
+		x.note(m.fields)
+		return true
 	}
-	x.n = n + k
+	for fields := m.fields; fields != 0; fields &= fields - 1 {
+		i := bits.TrailingZeros64(fields)
+		e := end(x.pos+i) << 1
+		if before := uint64(1)<<i - 1; x.escaped || m.again&before != 0 {
+			e |= 1
+			m.again &^= before
+		}
+		x.ends[x.n], x.escaped = e, false
+		x.n++
+	}
+	x.escaped = x.escaped || m.again != 0
+	return true
 }
 
 // among marks the bytes of a block that are one of two, each given eight times.
