@@ -16,6 +16,7 @@ type Compiled struct {
 	table    cql.Table
 	types    map[string]cql.Type // declared
 	columns  []column            // in the table's order
+	steps    []step              // beside columns
 	inputs   []string
 	required int      // inputs that a header must name, the first ones
 	where    *program // nil keeps every record
@@ -104,6 +105,11 @@ func Lint(file string, src []byte, udts map[string]cql.Type) (*Compiled, []Findi
 	return c, nil
 }
 
+// expressions says that records are seen by expressions.
+func (c *Compiled) expressions() bool {
+	return c.where != nil || slices.ContainsFunc(c.columns, func(col column) bool { return col.origin == fromExpr })
+}
+
 // Compile makes a spec ready. With any finding there is no Compiled. Nor is there one of a spec of which Parse had
 // findings: it may be given to learn of the others. udts are the user types that exist in the keyspace; those declared
 // win.
@@ -151,6 +157,7 @@ func (c *compiler) compile() *Compiled {
 		out.where = c.program("where", "", s.Where, -1)
 	}
 	out.inputs = c.names
+	out.steps = out.chooseSteps()
 	if !s.Strict {
 		out.required = len(out.inputs)
 	}

@@ -43,9 +43,22 @@ func newScope(c *Compiled, ctx ObjectContext) *scope {
 	return s
 }
 
-func (s *scope) begin(r *contracts.Record) {
+// admit goes on to a record: it is Rowed unless where, which may be nil, drops or rejects it.
+func (s *scope) admit(r *contracts.Record, where *program) (Result, *contracts.Problem) {
 	s.record = r
 	s.serial++
+	if where == nil {
+		return Rowed, nil
+	}
+	keep, p := s.holds(where)
+	switch {
+	case p != nil:
+		return Rejected, p
+	case !keep:
+		return Filtered, nil
+	default:
+		return Rowed, nil
+	}
 }
 
 // uuid is the same for the same column of the same record of the same version of an object: a UUID of version 8.

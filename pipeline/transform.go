@@ -3,6 +3,7 @@ package pipeline
 import (
 	"encoding/binary"
 	"math"
+	"slices"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -31,42 +32,40 @@ const (
 // Transformer turns the records of one object into rows. It is not safe for concurrent use.
 type Transformer struct {
 	c         *Compiled
+	ctx       ObjectContext
 	objects   []objectColumn // beside c.columns; of use for fromObject
 	partition int            // columns of the partition key
 	nulls     bool           // a null is a value: nulls: delete
 	scratch   []byte
-	scope     *scope
+	scope     *scope // nil where the pipeline has no expressions
+
+	// Of the record under way.
+	partitionEnd, keyEnd int   // in what is appended to
+	time                 int64 // in microseconds; 0 where the pipeline has no event time
 }
 
-// objectColumn is a value that all records of an object share.
+// objectColumn is a packed value that all records of an object share.
 type objectColumn struct {
-	bytes   []byte
-	kind    contracts.FieldKind // Null where the key lacks that part
+	packed  []byte
 	problem *contracts.Problem
 }
 
 // Bind prepares for the records of one object.
 func (c *Compiled) Bind(ctx ObjectContext) *Transformer {
 	t := &Transformer{
-		c: c, objects: make([]objectColumn, len(c.columns)), partition: c.table.Count(cql.PartitionKey),
-		nulls: c.spec.Nulls == NullsDelete, scope: newScope(c, ctx),
+		c: c, ctx: ctx, objects: make([]objectColumn, len(c.columns)), partition: c.table.Count(cql.PartitionKey),
+		nulls: c.spec.Nulls == NullsDelete,
+	}
+	if c.expressions() {
+		t.scope = newScope(c, ctx)
 	}
 	for i := range c.columns {
-		col := &c.columns[i]
-		if col.origin == fromObject {
-			t.objects[i] = bindObject(col, ctx)
+		if c.columns[i].origin == fromObject {
+			o := &t.objects[i]
+			o.packed, o.problem = t.column(nil, i, nil)
 		}
 	}
 	return t
-}
-
-func bindObject(col *column, ctx ObjectContext) objectColumn {
-	value, ok := objectValue(col.meta, ctx.Object, ctx.Job)
-	if !ok {
-		return objectColumn{kind: contracts.Null}
-	}
-	b, p := col.appendField(nil, contracts.Field{Kind: contracts.Text, Bytes: []byte(value)})
-	return objectColumn{bytes: b, kind: contracts.Text, problem: p}
 }
 
 // Transform appends the record's packed row to dst. The row's values alias out from len(dst) on; its timestamp is 0, or
@@ -75,35 +74,72 @@ func bindObject(col *column, ctx ObjectContext) objectColumn {
 func (t *Transformer) Transform(r *contracts.Record, dst []byte) (
 	out []byte, row cql.Row, res Result, p *contracts.Problem,
 ) {
+	if t.scope != nil {
+		if res, p = t.scope.admit(r, t.c.where); res != Rowed {
+			return dst, cql.Row{}, res, p
+		}
+	}
 	base := len(dst)
-	t.scope.begin(r)
-	if t.c.where != nil {
-		keep, p := t.scope.holds(t.c.where)
-		if p != nil {
-			return dst, cql.Row{}, Rejected, p
-		}
-		if !keep {
-			return dst, cql.Row{}, Filtered, nil
-		}
+	if out, p = t.columns(dst, r); p != nil {
+		return out[:base], cql.Row{}, Rejected, p
 	}
-	out = dst
-	for i := range t.c.columns {
-		start := len(out)
-		if out, p = t.column(out, i, r); p == nil && i == t.c.time {
-			row.Timestamp, p = eventTime(out[start:], t.c.columns[i].name)
-		}
-		if p != nil {
-			return out[:base], cql.Row{}, Rejected, p
-		}
-		if i+1 == t.partition {
-			row.Partition = len(out) - base
-		}
-		if i+1 == t.c.keys {
-			row.Key = len(out) - base
-		}
-	}
-	row.Values = out[base:]
+	row.Values, row.Timestamp = out[base:], t.time
+	row.Partition, row.Key = t.partitionEnd-base, t.keyEnd-base
 	return out, row, Rowed, nil
+}
+
+// columns packs the values, in the short way where it is open to them.
+func (t *Transformer) columns(out []byte, r *contracts.Record) (_ []byte, p *contracts.Problem) {
+	steps, fields := t.c.steps, r.Fields
+	for i := range steps {
+		s, start, size := &steps[i], len(out), 0
+		if uint(s.input) < uint(len(fields)) {
+			f := &fields[s.input]
+			if cap(out)-start < len(f.Bytes)+cql.PackRoom {
+				out = grow(out, len(f.Bytes)+cql.PackRoom)
+			}
+			size = s.pack[f.Kind&7](out[start:cap(out)], f.Bytes)
+			out = out[:start+size]
+		}
+		if size == 0 {
+			if out, p = t.other(out, i, r); p != nil {
+				return out, p
+			}
+		}
+		if s.noted {
+			if p = t.note(i, len(out), out[start:]); p != nil {
+				return out, p
+			}
+		}
+	}
+	return out, nil
+}
+
+// grow makes room for n bytes. It is rare, and stays out of the loop, whose registers it would take.
+//
+//go:noinline
+func grow(out []byte, n int) []byte { return slices.Grow(out, n) }
+
+// note keeps what the row says of a column beside its value: that the key or the event time is in it.
+func (t *Transformer) note(i, end int, packed []byte) (p *contracts.Problem) {
+	if i+1 == t.partition {
+		t.partitionEnd = end
+	}
+	if i+1 == t.c.keys {
+		t.keyEnd = end
+	}
+	if i == t.c.time {
+		t.time, p = eventTime(packed, t.c.columns[i].name)
+	}
+	return p
+}
+
+// other packs what has no short way.
+func (t *Transformer) other(out []byte, i int, r *contracts.Record) ([]byte, *contracts.Problem) {
+	if t.c.columns[i].origin == fromObject {
+		return append(out, t.objects[i].packed...), t.objects[i].problem
+	}
+	return t.column(out, i, r)
 }
 
 // column packs one value: room for its length, the value, then the length.
@@ -188,8 +224,12 @@ func (t *Transformer) value(out []byte, i int, r *contracts.Record) (
 		out, p := col.appendField(out, contracts.Field{Kind: contracts.Text, Bytes: t.scratch})
 		return out, contracts.Text, p
 	case fromObject:
-		o := &t.objects[i]
-		return append(out, o.bytes...), o.kind, o.problem
+		value, ok := objectValue(col.meta, t.ctx.Object, t.ctx.Job)
+		if !ok {
+			return out, contracts.Null, nil
+		}
+		out, p := col.appendField(out, contracts.Field{Kind: contracts.Text, Bytes: []byte(value)})
+		return out, contracts.Text, p
 	case fromExpr:
 		return t.scope.appendTo(out, col)
 	default:
