@@ -120,6 +120,28 @@ func TestRequestsAreFewAndStayInTheObject(t *testing.T) {
 	}
 }
 
+func TestALookAheadIsReadToItsEnd(t *testing.T) {
+	t.Parallel()
+	m := &memory{data: []byte(strings.Repeat("a,b\n", 500_000))}
+	obj := m.object("a.csv")
+	s := chunk.Spec{Format: dialects["default"], MaxRecord: 1 << 20, Inputs: []string{"0"}}
+	part := contracts.Part{Object: obj, Start: 0, End: 1_000_000, Binding: &contracts.Binding{Width: 2, Positions: []int{0}}}
+	if _, err := readPart(t, m, part, s); err != nil || m.given != part.End+64<<10 || len(m.requests) != 1 {
+		t.Errorf("%v, %d bytes in requests %v: expected one, read to its end", err, m.given, m.requests)
+	}
+	r, err := chunk.NewReader(t.Context(), m, part, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.given = 0
+	if _, err := r.Next(); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Close(); err != nil || m.given > 64<<10 || m.open > 0 {
+		t.Errorf("%v, %d bytes read, %d bodies open: expected no more than was asked for", err, m.given, m.open)
+	}
+}
+
 func TestEmptyObjectsMakeNoRequest(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"csv", "ndjson", "text"} {
