@@ -125,7 +125,8 @@ func TestALookAheadIsReadToItsEnd(t *testing.T) {
 	m := &memory{data: []byte(strings.Repeat("a,b\n", 500_000))}
 	obj := m.object("a.csv")
 	s := chunk.Spec{Format: dialects["default"], MaxRecord: 1 << 20, Inputs: []string{"0"}}
-	part := contracts.Part{Object: obj, Start: 0, End: 1_000_000, Binding: &contracts.Binding{Width: 2, Positions: []int{0}}}
+	bind := &contracts.Binding{Width: 2, Positions: []int{0}}
+	part := contracts.Part{Object: obj, Start: 0, End: 1_000_000, Binding: bind}
 	if _, err := readPart(t, m, part, s); err != nil || m.given != part.End+64<<10 || len(m.requests) != 1 {
 		t.Errorf("%v, %d bytes in requests %v: expected one, read to its end", err, m.given, m.requests)
 	}

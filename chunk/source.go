@@ -78,8 +78,8 @@ func (s *source) broken(err error) error {
 	return contracts.At(kind, s.object.Address(), -1, "read stored byte %d of %d: %w", s.off, s.object.Size, err)
 }
 
-// Close ends the request under way. It may be called more than once. A look-ahead that was not needed to its end is read
-// all the same, since only a body that was read to its end leaves its connection to the next request.
+// Close ends the request under way. It may be called more than once. A look-ahead that was not needed to its end is
+// read all the same, since only a body that was read to its end leaves its connection to the next request.
 func (s *source) Close() error {
 	if s.body == nil {
 		return nil
