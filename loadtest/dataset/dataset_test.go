@@ -80,7 +80,7 @@ func TestSortedIsTheSame(t *testing.T) {
 func TestRows(t *testing.T) {
 	t.Parallel()
 	for _, s := range Sets(1000) {
-		if s.Files > 1 || s.Alone {
+		if s.Count > 1 || s.Alone {
 			continue
 		}
 		all := lines(t, s)

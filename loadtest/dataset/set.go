@@ -2,8 +2,8 @@
 // seed and its number alone.
 //
 // What must never happen: two machines, or two runs, that compare loaders on different bytes; a half-written file that
-// is taken for a whole one; a value that tools read in different ways (an empty field, a quote, a line break: which tool
-// loses what there is another test's business).
+// is taken for a whole one; a value that tools read in different ways (an empty field, a quote, a line break: what
+// tools lose there is another test's business).
 package dataset
 
 import "fmt"
@@ -11,6 +11,7 @@ import "fmt"
 // Order says how the rows of a set lie in its files.
 type Order int
 
+// Orders of rows.
 const (
 	Shuffled Order = iota // rows of a partition are spread over the file
 	Sorted                // the same rows, partition by partition
@@ -20,6 +21,7 @@ const (
 // Format of the files.
 type Format string
 
+// Formats that are compared.
 const (
 	CSV    Format = "csv"    // with a header
 	NDJSON Format = "ndjson" // an object a line
@@ -34,8 +36,8 @@ type Set struct {
 	Order      Order
 	NoteBytes  int // length of the note; 0 is a word
 	Format     Format
-	Files      int64
-	Alone      bool // too large to compare with others: Penstock alone, once
+	Count      int64 // of files
+	Alone      bool  // too large to compare with others: Penstock alone, once
 }
 
 // rowsPerPartition of the sets with few partitions, at any size: a million rows have 20,000.
@@ -46,16 +48,15 @@ func Sets(rows int64) []Set {
 	few := max(1, rows/rowsPerPartition)
 	wide := max(1, rows/5)
 	return []Set{
-		{Name: "1", Title: "few partitions, shuffled", Rows: rows, Partitions: few, Order: Shuffled, Format: CSV, Files: 1},
-		{Name: "1b", Title: "few partitions, sorted", Rows: rows, Partitions: few, Order: Sorted, Format: CSV, Files: 1},
-		{Name: "2", Title: "one partition per row", Rows: rows, Order: Unique, Format: CSV, Files: 1},
-		{Name: "3", Title: "rows of 1 KB", Rows: wide, Partitions: max(1, wide/rowsPerPartition), Order: Shuffled,
-			NoteBytes: 920, Format: CSV, Files: 1},
-		{Name: "4", Title: "the rows of file 1 as NDJSON", Rows: rows, Partitions: few, Order: Shuffled, Format: NDJSON, Files: 1},
-		{Name: "5", Title: "the rows of file 1 in small files", Rows: rows, Partitions: few, Order: Shuffled, Format: CSV,
-			Files: max(1, rows/100)},
-		{Name: "6", Title: "one large file", Rows: 48 * rows, Partitions: 48 * few, Order: Shuffled, Format: CSV, Files: 1,
-			Alone: true},
+		{Name: "1", Title: "few partitions, shuffled", Rows: rows, Partitions: few, Format: CSV, Count: 1},
+		{Name: "1b", Title: "few partitions, sorted", Rows: rows, Partitions: few, Order: Sorted, Format: CSV, Count: 1},
+		{Name: "2", Title: "one partition per row", Rows: rows, Order: Unique, Format: CSV, Count: 1},
+		{Name: "3", Title: "rows of 1 KB", Rows: wide, Partitions: max(1, wide/rowsPerPartition), NoteBytes: 920,
+			Format: CSV, Count: 1},
+		{Name: "4", Title: "the rows of file 1 as NDJSON", Rows: rows, Partitions: few, Format: NDJSON, Count: 1},
+		{Name: "5", Title: "the rows of file 1 in small files", Rows: rows, Partitions: few, Format: CSV,
+			Count: max(1, rows/100)},
+		{Name: "6", Title: "one large file", Rows: 48 * rows, Partitions: 48 * few, Format: CSV, Count: 1, Alone: true},
 	}
 }
 

@@ -23,7 +23,7 @@ type Files struct {
 
 // Paths are the files in order.
 func (f Files) Paths() []string {
-	paths := make([]string, f.Set.Files)
+	paths := make([]string, f.Count)
 	for i := range paths {
 		paths[i] = filepath.Join(f.Dir, f.name(i))
 	}
@@ -71,8 +71,8 @@ func (f Files) write() error {
 	}
 	src := newSource(f.Set)
 	at := src.order()
-	for i := range f.Set.Files {
-		from, to := f.Rows*i/f.Set.Files, f.Rows*(i+1)/f.Set.Files
+	for i := range f.Count {
+		from, to := f.Rows*i/f.Count, f.Rows*(i+1)/f.Count
 		if err := src.writeFile(filepath.Join(part, f.name(int(i))), at, from, to); err != nil {
 			return err
 		}

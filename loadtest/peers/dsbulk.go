@@ -31,7 +31,7 @@ func dsbulk(name string, flags ...string) Tool {
 				"-url", j.Files.Dir, "-k", j.Keyspace, "-t", j.Table, "-h", j.Host, "-port", j.Port,
 				"--codec.timestamp", "ISO_ZONED_DATE_TIME", "--log.directory", j.Scratch}
 			if j.Files.Format == dataset.NDJSON {
-				args = append(args, "-c", "json")
+				args = append(args, "-c", "json", "--connector.json.fileNamePattern", "**/*.ndjson")
 			} else {
 				args = append(args, "-header", "true", "-escape", `"\""`)
 			}

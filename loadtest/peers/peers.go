@@ -18,6 +18,7 @@ import (
 // Kind says how a tool's figures are read.
 type Kind int
 
+// Kinds of tools.
 const (
 	Loader    Kind = iota // what people use instead of Penstock
 	Yardstick             // what no loader can do without: no queue, no object store, no checks

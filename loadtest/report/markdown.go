@@ -33,8 +33,8 @@ func (r Results) describe() string {
 		partitions = "as many partitions"
 	}
 	files := "1 file"
-	if f.Set.Files > 1 {
-		files = count(f.Set.Files) + " files"
+	if f.Count > 1 {
+		files = count(f.Count) + " files"
 	}
 	return fmt.Sprintf("%s rows in %s, %.1f MB of %s in %s. Medians of %d runs; CPU-seconds per million rows.",
 		count(f.Rows), partitions, float64(f.Bytes)/1e6, strings.ToUpper(string(f.Format)), files, r.rounds())
@@ -80,8 +80,8 @@ func verdicts(lines []line) []string {
 	}
 	var said []string
 	if peer, ok := best(lines, peers.Loader); ok {
-		said = append(said, fmt.Sprintf("Penstock loads %s the rows per second of the fastest loader (%s), for %s its CPU time.",
-			ratio(own.rate/peer.rate), peer.tool.Name, ratio(own.both()/peer.both())))
+		said = append(said, fmt.Sprintf("Penstock loads %s the rows per second of the fastest loader (%s), "+
+			"for %s its CPU time.", ratio(own.rate/peer.rate), peer.tool.Name, ratio(own.both()/peer.both())))
 	}
 	if bare, ok := best(lines, peers.Yardstick); ok {
 		said = append(said, fmt.Sprintf("It takes %s the CPU time of the bare loop, at %s its rows per second.",

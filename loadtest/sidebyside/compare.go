@@ -77,7 +77,7 @@ func (c *comparison) round(ctx context.Context, f dataset.Files, source string, 
 	return runs, nil
 }
 
-// once empties the table and lets a tool fill it. The error is of what is around the tool; the tool's own is in the run.
+// once empties the table and lets a tool fill it. The error is of what is around the tool; its own is in the run.
 func (c *comparison) once(ctx context.Context, tool peers.Tool, f dataset.Files, source string) (report.Run, error) {
 	run := report.Run{Set: f.Name, Tool: tool.Name}
 	if err := c.lab.table.empty(ctx); err != nil {

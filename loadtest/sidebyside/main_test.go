@@ -53,7 +53,8 @@ func TestSave(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "new")
 	want := report.Run{Set: "2", Tool: "penstock", Round: 1, Wall: 5, Rows: 10, Right: true}
 	r := report.Results{
-		Files: dataset.Files{Set: dataset.Sets(10)[2]}, Tools: peers.All()[:1], Runs: []report.Run{want}, Machine: machine(t.Context()),
+		Files: dataset.Files{Set: dataset.Sets(10)[2]}, Tools: peers.All()[:1], Runs: []report.Run{want},
+		Machine: machine(t.Context()),
 	}
 	if err := save(dir, r); err != nil {
 		t.Fatal(err)

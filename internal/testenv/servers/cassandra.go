@@ -25,7 +25,7 @@ type CassandraOptions struct {
 	HeapMB     int  // 0 is 1024
 	Long       bool // for minutes of load: the JVM optimises to the end, which takes the start half as long again
 	Lossy      bool // acknowledge before the commit log is on disk: faster, and SIGKILL may lose the last 100 ms
-	Tuned      bool // for measuring: tries in memory and on disk, the whole heap at once, and G1, as on a node of a cluster
+	Tuned      bool // for measuring, as on a node of a cluster: tries in memory and on disk, the whole heap at once, G1
 }
 
 // Cassandra is a running node.
