@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -179,13 +178,7 @@ func TestReplayOfCompressedRanges(t *testing.T) {
 	l := newLab(t, csvSpec)
 	l.cfg.ChunkSize = 500
 	l.put("a.csv.gz", bgzipped(t, 0, luring(t, 100), 900))
-	var mended atomic.Bool
-	l.scanError = func(w contracts.ChunkWork) error {
-		if w.Chunk == 3 && !mended.Load() {
-			return contracts.Errorf(contracts.KindDenied, "access denied")
-		}
-		return nil
-	}
+	mend := l.denyScans(func(chunk int) bool { return chunk == 3 })
 	d, _ := l.run()
 	l.work()
 	l.accept(d, "j1")
@@ -194,7 +187,7 @@ func TestReplayOfCompressedRanges(t *testing.T) {
 	if first.State != contracts.StateFailed || len(dead) < 2 || dead[0] != 3 {
 		t.Fatalf("found %s, dead %v: expected the fourth chunk and all that follow", first.State, dead)
 	}
-	mended.Store(true)
+	mend()
 	l.replay(d, "j1", 1, dead[0])
 	expectReport(t, l.replay(d, "j1", len(dead)-1), contracts.StateDone, 100, totals(1, 1, 0, 0))
 	l.sameWork()

@@ -36,8 +36,8 @@ type Opener interface {
 
 // Queue is where chunks and news go.
 type Queue interface {
-	// PublishChunk is content where the chunk is queued already; a full queue is KindUnavailable.
-	PublishChunk(ctx context.Context, w contracts.ChunkWork) error
+	// PublishChunks is content where a chunk is queued already; a full queue is KindUnavailable.
+	PublishChunks(ctx context.Context, w []contracts.ChunkWork) error
 	PublishEvent(ctx context.Context, e contracts.Event) error
 	PublishDead(ctx context.Context, subject string, data []byte, reason string) error
 	// Purge drops a job's chunk messages.

@@ -91,8 +91,13 @@ type fusedQueue struct {
 	fuse *fuse
 }
 
-func (q fusedQueue) PublishChunk(ctx context.Context, w contracts.ChunkWork) error {
-	return q.fuse.call(func() error { return q.Queue.PublishChunk(ctx, w) })
+func (q fusedQueue) PublishChunks(ctx context.Context, all []contracts.ChunkWork) error {
+	for i := range all {
+		if err := q.fuse.call(func() error { return q.Queue.PublishChunks(ctx, all[i:i+1]) }); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (q fusedQueue) PublishEvent(ctx context.Context, e contracts.Event) error {

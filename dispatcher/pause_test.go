@@ -84,7 +84,7 @@ func (l *lab) untouched(id contracts.JobID) {
 	l.await(func() bool { return len(l.queue.waiting) == 0 })
 	all := func(contracts.ChunkWork) bool { return true }
 	published := l.queue.count(all)
-	must(l.t, l.queue.PublishChunk(l.t.Context(), contracts.ChunkWork{Job: id, Chunk: 1 << 20, Work: contracts.Load}))
+	l.queue.publish(contracts.ChunkWork{Job: id, Chunk: 1 << 20, Work: contracts.Load})
 	looks := 0
 	l.await(func() bool { looks = max(looks, l.queue.purged[id]+3); return true })
 	l.await(func() bool { return l.queue.purged[id] >= looks && len(l.queue.waiting) == 0 })

@@ -63,7 +63,14 @@ func subjectOf(w contracts.ChunkWork) string {
 	return contracts.DefaultSubjects.Chunk(w.Job, w.Work, w.Chunk)
 }
 
-func (q *fakeQueue) PublishChunk(_ context.Context, w contracts.ChunkWork) error {
+func (q *fakeQueue) PublishChunks(_ context.Context, all []contracts.ChunkWork) error {
+	for _, w := range all {
+		q.publish(w)
+	}
+	return nil
+}
+
+func (q *fakeQueue) publish(w contracts.ChunkWork) {
 	w.Parts = slices.Clone(w.Parts)
 	q.change(func() {
 		same := func(o contracts.ChunkWork) bool { return subjectOf(o) == subjectOf(w) }
@@ -77,7 +84,6 @@ func (q *fakeQueue) PublishChunk(_ context.Context, w contracts.ChunkWork) error
 		q.waiting = append(q.waiting, w)
 		q.most = max(q.most, len(q.waiting)+len(q.held))
 	})
-	return nil
 }
 
 // take gives the next message; false when ctx ends.

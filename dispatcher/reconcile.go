@@ -24,7 +24,7 @@ func (w *window) reconcile(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	return w.flush(ctx)
 }
 
 func (w *window) recoverScan(ctx context.Context, plan *state.PlanReader, n int) error {

@@ -17,13 +17,7 @@ func TestReplay(t *testing.T) {
 	l := newLab(t, csvSpec)
 	l.put("a", numbered(60))
 	l.put("b", numbered(60))
-	var mended atomic.Bool
-	l.scanError = func(w contracts.ChunkWork) error {
-		if w.Chunk == 1 && !mended.Load() {
-			return contracts.Errorf(contracts.KindDenied, "access denied")
-		}
-		return nil
-	}
+	mend := l.denyScans(func(chunk int) bool { return chunk == 1 })
 	d, _ := l.run()
 	l.work()
 	l.accept(d, "j1")
@@ -34,7 +28,7 @@ func TestReplay(t *testing.T) {
 	}
 	_, err := Reopen(t.Context(), l.store, "j1", []int{0}, time.Now())
 	expectKind(t, err, contracts.KindConfig)
-	mended.Store(true)
+	mend()
 	last := dead[len(dead)-1]
 	second := l.replay(d, "j1", 1, last)
 	if second.State != contracts.StateFailed || second.Chunks.Dead != len(dead)-1 ||
@@ -59,16 +53,11 @@ func TestNewsFromBeforeAReplay(t *testing.T) {
 	d, _ := l.run()
 	l.accept(d, "j1")
 	w, _ := l.queue.take(ctx)
-	dead := contracts.Completion{Job: "j1", Error: &contracts.ErrorInfo{Kind: contracts.KindDenied, Message: "denied"}}
-	_, err := l.store.PutDead(ctx, dead)
-	must(t, err)
-	news := contracts.Event{Job: "j1", Kind: contracts.EventChunkDead, Chunk: &w.Chunk, Counts: &dead.Counts,
-		Error: dead.Error}
+	news := l.bury(w)
 	l.queue.done(w)
-	must(t, l.queue.PublishEvent(ctx, news))
 	expectReport(t, l.report("j1"), contracts.StateFailed, 0, totals(1, 0, 0, 1))
 	l.forgotten("j1")
-	_, err = Reopen(ctx, l.store, "j1", nil, time.Now())
+	_, err := Reopen(ctx, l.store, "j1", nil, time.Now())
 	must(t, err)
 	d.court.announce("j1")
 	w, _ = l.queue.take(ctx)
@@ -96,6 +85,31 @@ func TestReplayThatBrokeOff(t *testing.T) {
 		return
 	}
 	t.Error("the job is not active")
+}
+
+// denyScans refuses workers the scans of some chunks until mend is called.
+func (l *lab) denyScans(denied func(chunk int) bool) (mend func()) {
+	var mended atomic.Bool
+	l.scanError = func(w contracts.ChunkWork) error {
+		if mended.Load() || !denied(w.Chunk) {
+			return nil
+		}
+		return contracts.Errorf(contracts.KindDenied, "access denied")
+	}
+	return func() { mended.Store(true) }
+}
+
+// bury stores that a chunk is dead and gives the news of it, which it tells.
+func (l *lab) bury(w contracts.ChunkWork) contracts.Event {
+	l.t.Helper()
+	dead := contracts.Completion{Job: w.Job, Chunk: w.Chunk,
+		Error: &contracts.ErrorInfo{Kind: contracts.KindDenied, Message: "denied"}}
+	_, err := l.store.PutDead(l.t.Context(), dead)
+	must(l.t, err)
+	news := contracts.Event{Job: w.Job, Kind: contracts.EventChunkDead, Chunk: &w.Chunk, Counts: &dead.Counts,
+		Error: dead.Error}
+	must(l.t, l.queue.PublishEvent(l.t.Context(), news))
+	return news
 }
 
 // replay reopens a job, wants so many chunks to be reopened, and gives the report of its new end.
@@ -167,13 +181,7 @@ func breaksOff(t *testing.T, k int) bool {
 	t.Helper()
 	l := newLab(t, csvSpec)
 	l.put("a", numbered(20))
-	var mended atomic.Bool
-	l.scanError = func(contracts.ChunkWork) error {
-		if mended.Load() {
-			return nil
-		}
-		return contracts.Errorf(contracts.KindDenied, "access denied")
-	}
+	mend := l.denyScans(func(int) bool { return true })
 	d, stop := l.run()
 	defer stop()
 	defer l.work()()
@@ -181,7 +189,7 @@ func breaksOff(t *testing.T, k int) bool {
 	if r := l.report("j1"); r.Chunks.Dead == 0 {
 		t.Fatalf("found %+v", r)
 	}
-	mended.Store(true)
+	mend()
 	_, err := Reopen(t.Context(), state.New(fusedDocs{l.docs, newFuse(k)}), "j1", nil, time.Now())
 	if _, rerr := l.store.Report(t.Context(), "j1"); rerr == nil {
 		_, rerr = Reopen(t.Context(), l.store, "j1", nil, time.Now())

@@ -3,7 +3,6 @@ package dispatcher
 import (
 	"context"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,19 +18,13 @@ func TestReplayAfterARequestThatCameTooLate(t *testing.T) {
 			t.Parallel()
 			l := newLab(t, csvSpec)
 			l.put("a", numbered(20))
-			var mended atomic.Bool
-			l.scanError = func(contracts.ChunkWork) error {
-				if mended.Load() {
-					return nil
-				}
-				return contracts.Errorf(contracts.KindDenied, "access denied")
-			}
+			mend := l.denyScans(func(int) bool { return true })
 			d, _ := l.run()
 			l.work()
 			l.accept(d, "j1")
 			l.forgotten("j1")
 			must(t, l.store.SetControl(t.Context(), "j1", late))
-			mended.Store(true)
+			mend()
 			n, err := Reopen(t.Context(), l.store, "j1", nil, time.Now())
 			must(t, err)
 			if n == 0 {
@@ -57,12 +50,8 @@ func TestReplayThatIsUnderWay(t *testing.T) {
 	d, _ := l.run()
 	l.accept(d, "j1")
 	w, _ := l.queue.take(ctx)
-	dead := contracts.Completion{Job: "j1", Error: &contracts.ErrorInfo{Kind: contracts.KindDenied, Message: "denied"}}
-	_, err := l.store.PutDead(ctx, dead)
-	must(t, err)
+	l.bury(w)
 	l.queue.done(w)
-	must(t, l.queue.PublishEvent(ctx, contracts.Event{Job: "j1", Kind: contracts.EventChunkDead, Chunk: &w.Chunk,
-		Counts: &dead.Counts, Error: dead.Error}))
 	l.forgotten("j1")
 	for i := range 3 {
 		n, err := Reopen(ctx, l.store, "j1", []int{0}[:i%2], time.Now())
@@ -73,7 +62,7 @@ func TestReplayThatIsUnderWay(t *testing.T) {
 	d.court.announce("j1")
 	w, _ = l.queue.take(ctx)
 	must(t, l.serve(ctx, w))
-	_, err = Reopen(ctx, l.store, "j1", []int{0}, time.Now())
+	_, err := Reopen(ctx, l.store, "j1", []int{0}, time.Now())
 	if contracts.KindOf(err) != contracts.KindConfig || !strings.Contains(err.Error(), "not dead") {
 		t.Errorf("found %v", err)
 	}
@@ -87,11 +76,7 @@ func TestReplayOfAChunkThatWasDoneLate(t *testing.T) {
 	d, _ := l.run()
 	l.accept(d, "j1")
 	w, _ := l.queue.take(ctx)
-	dead := contracts.Completion{Job: "j1", Error: &contracts.ErrorInfo{Kind: contracts.KindDenied, Message: "denied"}}
-	_, err := l.store.PutDead(ctx, dead)
-	must(t, err)
-	must(t, l.queue.PublishEvent(ctx, contracts.Event{Job: "j1", Kind: contracts.EventChunkDead, Chunk: &w.Chunk,
-		Counts: &dead.Counts, Error: dead.Error}))
+	l.bury(w)
 	expectReport(t, l.report("j1"), contracts.StateFailed, 0, totals(1, 0, 0, 1))
 	must(t, l.serve(ctx, w))
 	expectReport(t, l.replay(d, "j1", 1), contracts.StateDone, 3, totals(1, 1, 0, 0))

@@ -32,7 +32,7 @@ type runner struct {
 }
 
 func (d *Dispatcher) newRunner(id contracts.JobID) *runner {
-	return &runner{d: d, id: id, events: make(chan contracts.Event, 64), ended: make(chan struct{})}
+	return &runner{d: d, id: id, events: make(chan contracts.Event, 256), ended: make(chan struct{})}
 }
 
 // run sees the job to its end or returns when ctx ends. While a server is away it tries again.
@@ -207,7 +207,7 @@ func (r *runner) drive(ctx context.Context, asked bool) (err error) {
 			return nil
 		case e := <-r.events:
 			heard = true
-			stopped, err = r.hear(ctx, e)
+			stopped, err = r.hearAll(ctx, e)
 		case <-tick.C:
 			if !heard {
 				err = r.window.reconcile(ctx)
@@ -245,6 +245,21 @@ func (r *runner) stop(ctx context.Context, s stop) error {
 		return err
 	}
 	return r.attempt(ctx) // the user has changed his mind
+}
+
+// hearAll takes a piece of news and what has come behind it, so that the room it makes is filled at once.
+func (r *runner) hearAll(ctx context.Context, e contracts.Event) (s *stop, err error) {
+	for range cap(r.events) {
+		if s, err = r.hear(ctx, e); s != nil || err != nil {
+			return s, err
+		}
+		select {
+		case e = <-r.events:
+		default:
+			return nil, nil
+		}
+	}
+	return r.hear(ctx, e)
 }
 
 // hear takes news of the job.

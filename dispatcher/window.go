@@ -17,10 +17,11 @@ type window struct {
 	out    map[int]chunk.Placing  // loads that are queued and have no outcome, with what the scans said for them
 	asked  map[int]contracts.Work // scans that are queued and have no result
 	known  map[int]contracts.ScanResult
-	load   int                  // the next chunk to load
-	scan   int                  // the next chunk to scan
-	prefix chunk.Prefix         // the automaton at the start of the next chunk to load, where that one follows another
-	broken *contracts.ErrorInfo // why prefix is not known: a scan before it failed
+	ready  []contracts.ChunkWork // to be published; at most a page of the plan
+	load   int                   // the next chunk to load
+	scan   int                   // the next chunk to scan
+	prefix chunk.Prefix          // the automaton at the start of the next chunk to load, where that one follows another
+	broken *contracts.ErrorInfo  // why prefix is not known: a scan before it failed
 }
 
 func newWindow(r *runner, chunks *state.PlanReader) *window {
@@ -38,11 +39,14 @@ func (w *window) fill(ctx context.Context) error {
 	}
 	for w.load < w.r.progress.Total && w.room() {
 		ready, err := w.loadNext(ctx)
-		if err != nil || !ready {
+		if err != nil {
 			return err
 		}
+		if !ready {
+			break
+		}
 	}
-	return nil
+	return w.flush(ctx)
 }
 
 func (w *window) room() bool { return len(w.out)+len(w.asked) < w.r.d.cfg.Window }
@@ -167,8 +171,24 @@ func (w *window) placed(c state.Planned, at chunk.Placing) []contracts.Part {
 	return []contracts.Part{at.Place(c.Parts[0], w.r.pipeline.Format(), w.r.plan.SegmentSize)}
 }
 
+// publish has a chunk published, with others at once: flush sees to the last of them. Where it fails, the job starts
+// over from what is stored.
 func (w *window) publish(ctx context.Context, work contracts.Work, n int, parts []contracts.Part) error {
-	return w.r.d.queue.PublishChunk(ctx, w.r.plan.Work(w.r.job, work, n, parts))
+	w.ready = append(w.ready, w.r.plan.Work(w.r.job, work, n, parts))
+	if len(w.ready) < state.PageChunks {
+		return nil
+	}
+	return w.flush(ctx)
+}
+
+func (w *window) flush(ctx context.Context) error {
+	if len(w.ready) == 0 {
+		return nil
+	}
+	err := w.r.d.queue.PublishChunks(ctx, w.ready)
+	clear(w.ready) // they hold on to their parts
+	w.ready = w.ready[:0]
+	return err
 }
 
 // scanned takes a chunk's transition function.

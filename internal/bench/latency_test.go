@@ -80,11 +80,7 @@ func newLatencyLab(b *testing.B, server testenv.S3Server) *latencyLab {
 	l.env = append(l.env, "PENSTOCK_TARGET=cassandra://"+testenv.Cassandra(b))
 	must(b, os.WriteFile(l.pipeline(), fmt.Appendf(nil, notesPipeline, keyspace), 0o600))
 	l.openServers(server)
-	apply := exec.CommandContext(b.Context(), testenv.Penstock(b), "apply", l.pipeline())
-	apply.Env, apply.Dir = l.env, l.dir
-	if out, err := apply.CombinedOutput(); err != nil {
-		b.Fatalf("apply: %v\n%s", err, out)
-	}
+	l.command("apply", l.pipeline())
 	l.role("dispatcher")
 	l.role("worker", "--workers", "1")
 	return l
@@ -111,8 +107,17 @@ func (l *latencyLab) openServers(server testenv.S3Server) {
 	b.Cleanup(l.session.Close)
 }
 
+// command runs a command to its end.
+func (l *lab) command(args ...string) {
+	cmd := exec.CommandContext(l.b.Context(), testenv.Penstock(l.b), args...)
+	cmd.Env, cmd.Dir = l.env, l.dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		l.b.Fatalf("%v: %v\n%s", args, err, out)
+	}
+}
+
 // role starts a process that ends with the benchmark.
-func (l *latencyLab) role(args ...string) *exec.Cmd {
+func (l *lab) role(args ...string) *exec.Cmd {
 	var out bytes.Buffer
 	cmd := exec.Command(testenv.Penstock(l.b), args...)
 	cmd.Env, cmd.Dir, cmd.Stdout, cmd.Stderr = l.env, l.dir, &out, &out
@@ -137,24 +142,24 @@ func (l *latencyLab) first(name string) time.Duration {
 	job, err := json.Marshal(contracts.Job{Source: []string{"s3://" + l.bucket + "/" + name}})
 	must(b, err)
 	begin := time.Now()
-	l.publish(job)
+	publishJob(b, l.conn, l.prefix, job)
 	l.awaitRow(name)
 	took := time.Since(begin)
 	l.awaitEnd()
 	return took
 }
 
-// publish publishes a job, as soon as there is a stream for it.
-func (l *latencyLab) publish(job []byte) {
+// publishJob publishes a job of the readings, as soon as there is a stream for it.
+func publishJob(b *testing.B, conn *nats.Conn, prefix string, job []byte) {
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for ; ; <-tick.C {
-		_, err := l.conn.RequestWithContext(l.b.Context(), l.prefix+".jobs.readings", job)
+		_, err := conn.RequestWithContext(b.Context(), prefix+".jobs.readings", job)
 		if err == nil {
 			return
 		}
 		if !errors.Is(err, nats.ErrNoResponders) {
-			l.b.Fatal(err)
+			b.Fatal(err)
 		}
 	}
 }

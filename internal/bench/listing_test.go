@@ -41,6 +41,8 @@ func listing(b *testing.B, objects int) testenv.S3Server {
 	}}
 	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch q := r.URL.Query(); {
+		case r.URL.Path == "/"+syntheticBucket+"/"+syntheticLines:
+			writeLines(w, r)
 		case r.URL.Path != "/"+syntheticBucket+"/" && r.URL.Path != "/"+syntheticBucket:
 			rest.ServeHTTP(w, r)
 		case q.Has("list-type"):
@@ -53,6 +55,36 @@ func listing(b *testing.B, objects int) testenv.S3Server {
 	server.URL = front.URL
 	return server
 }
+
+// syntheticLines is an object of the bucket that is not listed: a MiB for each chunk of a flood, of which only the head
+// is ever asked for.
+const syntheticLines = "lines.ndjson"
+
+func writeLines(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("ETag", `"00000000000000000000000000000001"`)
+	h.Set("Last-Modified", "Thu, 01 Jan 2026 00:00:00 GMT")
+	if r.Method == http.MethodHead {
+		h.Set("Content-Length", strconv.Itoa(flooded<<20))
+		return
+	}
+	var from, to int
+	if _, err := fmt.Sscanf(r.Header.Get("Range"), "bytes=%d-%d", &from, &to); err != nil || to-from > 4<<20 {
+		http.Error(w, "expected a range of at most 4 MiB", http.StatusBadRequest)
+		return
+	}
+	h.Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", from, to, flooded<<20))
+	h.Set("Content-Length", strconv.Itoa(to-from+1))
+	w.WriteHeader(http.StatusPartialContent)
+	w.Write(bytes.Repeat([]byte("{}\n"), (to-from)/3+1)[:to-from+1])
+}
+
+// linesPipeline would load what the synthetic lines are not.
+const linesPipeline = `name: readings
+source: {format: ndjson}
+table: {keyspace: %s, name: lines, partition_key: [k], create: true}
+columns: [{name: k, type: text}]
+`
 
 // writePage answers ListObjectsV2; a page's token is the number of its first object.
 func writePage(w http.ResponseWriter, q url.Values, objects int) {

@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/penstock-io/penstock/contracts"
 )
@@ -32,15 +34,53 @@ func (q *Queue) PublishJob(ctx context.Context, pipeline string, data []byte) er
 // PublishChunk stores a chunk message. Where that piece of work is queued already, held ones included, it returns nil
 // and changes nothing. A full stream is an error of kind unavailable that wraps ErrFull.
 func (q *Queue) PublishChunk(ctx context.Context, w contracts.ChunkWork) error {
-	data, err := contracts.Marshal(w)
-	if err != nil {
-		return err
+	return q.PublishChunks(ctx, []contracts.ChunkWork{w})
+}
+
+// chunksInFlight is how many chunk messages wait for the server's word at a time.
+const chunksInFlight = 256
+
+// PublishChunks is PublishChunk for many: it asks for all of them before it waits for answers. After an error nobody
+// knows which are stored.
+func (q *Queue) PublishChunks(ctx context.Context, works []contracts.ChunkWork) error {
+	for batch := range slices.Chunk(works, chunksInFlight) {
+		what := fmt.Sprintf("publish %d chunk messages, the first to %s", len(batch),
+			q.subjects.Chunk(batch[0].Job, batch[0].Work, batch[0].Chunk))
+		err := q.do(ctx, what, q.subjects.Prefix+".chunks.", requestTimeout, func(ctx context.Context) error {
+			return q.publishBatch(ctx, batch)
+		})
+		if err != nil {
+			return err
+		}
 	}
-	err = q.publish(ctx, &nats.Msg{Subject: q.subjects.Chunk(w.Job, w.Work, w.Chunk), Data: data})
-	if perSubject(err) {
-		return nil
+	return nil
+}
+
+func (q *Queue) publishBatch(ctx context.Context, batch []contracts.ChunkWork) error {
+	futures := make([]jetstream.PubAckFuture, len(batch))
+	for i, w := range batch {
+		data, err := contracts.Marshal(w)
+		if err != nil {
+			return err
+		}
+		msg := &nats.Msg{Subject: q.subjects.Chunk(w.Job, w.Work, w.Chunk), Data: data}
+		futures[i], err = q.js.PublishMsgAsync(msg, jetstream.WithStallWait(requestTimeout))
+		if err = q.refused(msg, err); err != nil {
+			return err
+		}
 	}
-	return err
+	for _, f := range futures {
+		select {
+		case <-f.Ok():
+		case err := <-f.Err():
+			if err = q.refused(f.Msg(), err); err != nil && !perSubject(err) {
+				return err
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
 }
 
 // PublishEvent stores an event, as JSON.
@@ -73,13 +113,18 @@ func oneLine(s string) string {
 func (q *Queue) publish(ctx context.Context, msg *nats.Msg) error {
 	return q.do(ctx, "publish to "+msg.Subject, msg.Subject, requestTimeout, func(ctx context.Context) error {
 		_, err := q.js.PublishMsg(ctx, msg)
-		switch {
-		case streamFull(err):
-			return contracts.Errorf(contracts.KindUnavailable, "publish to %s: %w: %w: wait until it has been worked off",
-				msg.Subject, ErrFull, err)
-		case errors.Is(err, nats.ErrMaxPayload):
-			return fmt.Errorf("%w: found %d bytes, expected at most %d", err, len(msg.Data), q.nc.MaxPayload())
-		}
-		return err
+		return q.refused(msg, err)
 	})
+}
+
+// refused says why the server does not take a message.
+func (q *Queue) refused(msg *nats.Msg, err error) error {
+	switch {
+	case streamFull(err):
+		return contracts.Errorf(contracts.KindUnavailable, "publish to %s: %w: %w: wait until it has been worked off",
+			msg.Subject, ErrFull, err)
+	case errors.Is(err, nats.ErrMaxPayload):
+		return fmt.Errorf("%w: found %d bytes, expected at most %d", err, len(msg.Data), q.nc.MaxPayload())
+	}
+	return err
 }
