@@ -53,9 +53,7 @@ type Job struct {
 // All are the tools in the order in which they are shown.
 func All() []Tool {
 	return []Tool{
-		penstock(), bare(),
-		dsbulk("dsbulk-replica", "--batch.mode", "REPLICA_SET", "--batch.maxBatchStatements", "100"),
-		dsbulk("dsbulk"), cqlsh(),
+		penstock(), bare(), dsbulk("dsbulk-replica", dsbulkByReplica), dsbulk("dsbulk", dsbulkDefaults), cqlsh(),
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 func TestCommands(t *testing.T) {
 	t.Setenv("PENSTOCK_WORKERS", "7") // of the user, and none of the comparison's
 	sets := dataset.Sets(1000)
-	csv, unique, ndjson, large := sets[0], sets[2], sets[4], sets[6]
+	csv, unique, wide, ndjson, large := sets[0], sets[2], sets[3], sets[4], sets[6]
 	tests := []struct {
 		tool  string
 		set   dataset.Set
@@ -27,6 +27,8 @@ func TestCommands(t *testing.T) {
 		{"bare", ndjson, false, nil},
 		{"dsbulk", csv, true, []string{"-url", "set", "-k", "ks", "-t", "readings", "-header", "true", "-escape", `"\""`}},
 		{"dsbulk-replica", ndjson, true, []string{"-c", "json", "--batch.mode", "REPLICA_SET"}},
+		{"dsbulk-replica", csv, true, []string{"--batch.maxBatchStatements", "100"}},
+		{"dsbulk-replica", wide, true, []string{"--batch.maxBatchStatements", "32"}},
 		{"dsbulk", large, false, nil},
 		{"cqlsh", csv, true, []string{"-e", "127.0.0.1", "9042"}},
 		{"cqlsh", ndjson, false, nil},
