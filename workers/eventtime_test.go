@@ -143,9 +143,7 @@ func TestEventTimeRefusals(t *testing.T) {
 // TestEventTimeIsNotReplayed: what asks who wrote a cell is told that it cannot be known.
 func TestEventTimeIsNotReplayed(t *testing.T) {
 	t.Parallel()
-	s := &store{data: map[string][]byte{"o": []byte("{}\n")}}
-	_, err := NewReplay(s, pipelines{c: compiled(t, eventTimeSpec)}, nil, nil).
-		Chunk(t.Context(), work(s.part("o", "none", 0, 1)), nil, nil)
+	_, err := replayOf(t, eventTimeSpec, "{}\n", nil, nil)
 	if contracts.KindOf(err) != contracts.KindConfig || !strings.Contains(err.Error(), "write.timestamp") {
 		t.Errorf("found %v", err)
 	}

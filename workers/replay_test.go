@@ -33,6 +33,16 @@ const replayed = "p,c,s,a,b\n" +
 	"x,1,s4,bad,\n" + // 54
 	"y,1,,a5\n" // 66, a field short
 
+// replayOf replays one object of that content as a chunk.
+func replayOf(
+	t *testing.T, spec, content string, skip func(part int, offset int64) bool, take func(context.Context, Merged) error,
+) (contracts.Completion, error) {
+	t.Helper()
+	source := &store{data: map[string][]byte{"o": []byte(content)}}
+	return NewReplay(source, pipelines{c: compiled(t, spec)}, nil, nil).
+		Chunk(t.Context(), work(source.part("o", "none", 7, 1)), skip, take)
+}
+
 // TestReplayYieldsWhatALoadWrites compares the rows of a replay, and where their cells are from, with those of a load.
 func TestReplayYieldsWhatALoadWrites(t *testing.T) {
 	t.Parallel()
@@ -48,8 +58,7 @@ func TestReplayYieldsWhatALoadWrites(t *testing.T) {
 	must(t, err)
 
 	var again, origins []string
-	replay := NewReplay(r.source, pipelines{c: c}, nil, nil)
-	got, err := replay.Chunk(t.Context(), w, nil, func(_ context.Context, m Merged) error {
+	got, err := replayOf(t, replaySpec, replayed, nil, func(_ context.Context, m Merged) error {
 		again = append(again, shown(m.Rows)...)
 		for i := range m.Rows {
 			for column := -1; column < 5; column++ {
@@ -78,18 +87,15 @@ func TestReplayYieldsWhatALoadWrites(t *testing.T) {
 // TestReplaySkipsWhatTheDatabaseRefused merges without the records that are rejects already.
 func TestReplaySkipsWhatTheDatabaseRefused(t *testing.T) {
 	t.Parallel()
-	c := compiled(t, replaySpec)
-	source := &store{data: map[string][]byte{"o": []byte(replayed)}}
 	var rows, origins []string
 	skip := func(part int, offset int64) bool { return part == 0 && offset == 54 }
-	got, err := NewReplay(source, pipelines{c: c}, nil, nil).Chunk(t.Context(), work(source.part("o", "none", 7, 1)), skip,
-		func(_ context.Context, m Merged) error {
-			rows = append(rows, shown(m.Rows)...)
-			for column := range 5 {
-				origins = append(origins, fmt.Sprint(m.Origin(0, column).Offset))
-			}
-			return nil
-		})
+	got, err := replayOf(t, replaySpec, replayed, skip, func(_ context.Context, m Merged) error {
+		rows = append(rows, shown(m.Rows)...)
+		for column := range 5 {
+			origins = append(origins, fmt.Sprint(m.Origin(0, column).Offset))
+		}
+		return nil
+	})
 	must(t, err)
 	if want := []string{"x 1 s1 a1 b3 @1000007", "x 2 - a2 b2 @1000007"}; !slices.Equal(rows, want) {
 		t.Errorf("rows %q, expected %q", rows, want)
@@ -104,10 +110,8 @@ func TestReplaySkipsWhatTheDatabaseRefused(t *testing.T) {
 
 func TestReplayEndsWithItsTaker(t *testing.T) {
 	t.Parallel()
-	source := &store{data: map[string][]byte{"o": []byte(replayed)}}
 	enough := errors.New("enough")
-	_, err := NewReplay(source, pipelines{c: compiled(t, replaySpec)}, nil, nil).Chunk(
-		t.Context(), work(source.part("o", "none", 7, 1)), nil, func(context.Context, Merged) error { return enough })
+	_, err := replayOf(t, replaySpec, replayed, nil, func(context.Context, Merged) error { return enough })
 	if !errors.Is(err, enough) {
 		t.Errorf("error %v, expected the taker's", err)
 	}
