@@ -63,10 +63,10 @@ var faults = []fault{
 		pkg: "./workers", test: "TestSegmentIsOneMerge",
 	},
 	{
-		name:  "the last record instead of the last set values",
+		name: "the last record instead of the last set values",
 		edits: []edit{{"workers/merge.go", "if b.entry(g.last).prev >= 0 {",
 			"if b.entry(g.last).prev >= int32(b.entries.n) {"}},
-		pkg:   "./workers", test: "TestMergingEqualsOneRecordAtATime",
+		pkg: "./workers", test: "TestMergingEqualsOneRecordAtATime",
 	},
 	{
 		name: "merge buffer flushed by memory instead of by plan",
@@ -174,6 +174,29 @@ var faults = []fault{
 		edits: []edit{{"internal/table/cassandra/send.go", "left := time.Until(c.expires) / time.Second",
 			"left := time.Duration(c.w.ttl)"}},
 		pkg: "./internal/table/cassandra", test: "TestTTL",
+	},
+	{
+		name: "a budget that no batch waits for",
+		edits: []edit{{"internal/table/cassandra/send.go", "if err := c.pace(ctx, batch); err != nil {",
+			"if err := ctx.Err(); err != nil {"}},
+		pkg: "./internal/table/cassandra", test: "TestConformance", sub: "every_batch_is_paced",
+	},
+	{
+		name: "one slice of a budget's time sold to two",
+		edits: []edit{{"internal/queue/budget.go", "jetstream.WithExpectLastSequencePerSubject(revision)",
+			"jetstream.WithRetryAttempts(2)"}},
+		pkg: "./internal/queue", test: "TestBudgetIsSwapped",
+	},
+	{
+		name: "a budget saved up while nobody writes",
+		edits: []edit{{"budget/sold.go", "if oldest := now.Add(-late); begin.Before(oldest) {",
+			"if oldest := now.Add(-time.Hour); begin.Before(oldest) {"}},
+		pkg: "./budget", test: "TestIdleTimeIsABoundedBurst",
+	},
+	{
+		name:  "a budget that waits for an instant of another clock",
+		edits: []edit{{"budget/sold.go", "s.End.IsZero() || s.Begin.Sub(now) > strange", "s.End.IsZero()"}},
+		pkg:   "./budget", test: "TestSharedValueIsLost",
 	},
 }
 
