@@ -29,7 +29,7 @@ TEST := PENSTOCK_TEST_BINARY=$(CURDIR)/bin/penstock go test -timeout 20m
 
 .PHONY: help
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "%-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## bin/penstock, and every other package compiles
@@ -92,10 +92,18 @@ bench-smoke: ## bench with 2,000 rows, to see that it works: its figures say not
 bench-go: setup build ## all Go benchmarks, with those of bench-load
 	@$(WITH_SERVERS) -long env $(TEST) -timeout 2h -run '^$$' -bench . -benchmem $(ARGS) $(PKG)
 
+# What bench-micro's figures are held against: a run of bench-baseline.
+BASELINE := internal/bench/testdata/bench-micro.txt
+
 .PHONY: bench-micro
-bench-micro: ## parse, scan, transform, merge, encode, plan, fold: each step alone, in bin/bench-micro.txt for benchstat
+bench-micro: ## parse, scan, transform, group, encode, plan, dispatch, fold: each step alone, beside the committed baseline
 	@mkdir -p bin
-	@go test -run '^$$' -bench . -benchmem -count 5 $(ARGS) $(MICRO) | tee bin/bench-micro.txt
+	@go test -run '^$$' -bench . -benchmem -benchtime 0.2s -count 6 $(ARGS) $(MICRO) | tee bin/bench-micro.txt
+	@benchstat=$$(go run ./internal/testenv/cmd/setup benchstat) && "$$benchstat" $(BASELINE) bin/bench-micro.txt
+
+.PHONY: bench-baseline
+bench-baseline: ## make the last run of bench-micro the baseline of the next ones
+	@grep -E '^(goos|goarch|pkg|cpu|Benchmark)' bin/bench-micro.txt > $(BASELINE)
 
 .PHONY: bench-load
 bench-load: setup build ## whole jobs: 1 GB loads, a million objects planned, the demo from nothing; takes half an hour

@@ -22,6 +22,7 @@ var (
 	// MinIO is a process for tests and never linked: its licence is the AGPL.
 	minio        = goTool{"minio", "github.com/minio/minio", "v0.0.0-20260212201848-7aac2a2c5b7c"}
 	golangciLint = goTool{"golangci-lint", "github.com/golangci/golangci-lint/v2/cmd/golangci-lint", "v2.15.0"}
+	benchstat    = goTool{"benchstat", "golang.org/x/perf/cmd/benchstat", "v0.0.0-20260908200009-22c9c6c9d4da"}
 )
 
 // natsServer is the nats-server that the module embeds, so that tests and users run one version.
@@ -61,13 +62,18 @@ func (in Installer) Servers(ctx context.Context) error {
 }
 
 // Lint installs golangci-lint. A second call finds it there.
-func (in Installer) Lint(ctx context.Context) error {
+func (in Installer) Lint(ctx context.Context) error { return in.tool(ctx, golangciLint) }
+
+// Benchstat installs benchstat. A second call finds it there.
+func (in Installer) Benchstat(ctx context.Context) error { return in.tool(ctx, benchstat) }
+
+func (in Installer) tool(ctx context.Context, tool goTool) error {
 	unlock, err := setupLock()
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	return in.goInstall(ctx, golangciLint)
+	return in.goInstall(ctx, tool)
 }
 
 // setupLock keeps two installations from writing the cache at once.

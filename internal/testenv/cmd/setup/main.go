@@ -2,6 +2,7 @@
 //
 //	setup servers   JDK, Apache Cassandra, MinIO, nats-server
 //	setup lint      golangci-lint; its path goes to stdout
+//	setup benchstat benchstat; its path goes to stdout
 package main
 
 import (
@@ -26,19 +27,29 @@ func main() {
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if len(args) != 1 {
-		return fmt.Errorf("%q: expected one argument, servers or lint", args)
+		return fmt.Errorf("%q: expected one argument, servers, lint or benchstat", args)
 	}
 	in := tools.Installer{Log: stderr, Pauses: tools.Patient()}
 	switch args[0] {
 	case "servers":
 		return in.Servers(ctx)
 	case "lint":
-		if err := in.Lint(ctx); err != nil {
-			return err
-		}
-		path, err := tools.Program("golangci-lint")
-		fmt.Fprintln(stdout, path)
+		return printPath(stdout, "golangci-lint", in.Lint(ctx))
+	case "benchstat":
+		return printPath(stdout, "benchstat", in.Benchstat(ctx))
+	}
+	return fmt.Errorf("%q: expected servers, lint or benchstat", args[0])
+}
+
+// printPath says where a program is that was installed, unless that failed.
+func printPath(stdout io.Writer, program string, err error) error {
+	if err != nil {
 		return err
 	}
-	return fmt.Errorf("%q: expected servers or lint", args[0])
+	path, err := tools.Program(program)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(stdout, path)
+	return err
 }
