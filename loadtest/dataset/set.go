@@ -56,7 +56,7 @@ func Sets(rows int64) []Set {
 		{Name: "4", Title: "the rows of file 1 as NDJSON", Rows: rows, Partitions: few, Format: NDJSON, Count: 1},
 		{Name: "5", Title: "the rows of file 1 in small files", Rows: rows, Partitions: few, Format: CSV,
 			Count: max(1, rows/100)},
-		{Name: "6", Title: "one large file", Rows: 48 * rows, Partitions: 48 * few, Format: CSV, Count: 1, Alone: true},
+		{Name: "6", Title: "one large file", Rows: 44 * rows, Partitions: 44 * few, Format: CSV, Count: 1, Alone: true},
 	}
 }
 
