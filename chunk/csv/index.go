@@ -126,15 +126,21 @@ func (x *index) quoted(b *[block]byte) bool {
 // among marks the bytes of a block that are one of two, each given eight times.
 func among(b *[block]byte, c1, c2 uint64) uint64 {
 	le := binary.LittleEndian
-	return transpose(either(le.Uint64(b[0:]), c1, c2)>>7 | either(le.Uint64(b[8:]), c1, c2)>>6 |
-		either(le.Uint64(b[16:]), c1, c2)>>5 | either(le.Uint64(b[24:]), c1, c2)>>4 |
-		either(le.Uint64(b[32:]), c1, c2)>>3 | either(le.Uint64(b[40:]), c1, c2)>>2 |
-		either(le.Uint64(b[48:]), c1, c2)>>1 | either(le.Uint64(b[56:]), c1, c2))
+	w0, w1, w2, w3 := le.Uint64(b[0:]), le.Uint64(b[8:]), le.Uint64(b[16:]), le.Uint64(b[24:])
+	w4, w5, w6, w7 := le.Uint64(b[32:]), le.Uint64(b[40:]), le.Uint64(b[48:]), le.Uint64(b[56:])
+	if (w0|w1|w2|w3|w4|w5|w6|w7|c1)&highs == 0 {
+		return ^transpose(neither(w0, c1, c2)>>7 | neither(w1, c1, c2)>>6 | neither(w2, c1, c2)>>5 |
+			neither(w3, c1, c2)>>4 | neither(w4, c1, c2)>>3 | neither(w5, c1, c2)>>2 | neither(w6, c1, c2)>>1 |
+			neither(w7, c1, c2))
+	}
+	return transpose(either(w0, c1, c2)>>7 | either(w1, c1, c2)>>6 | either(w2, c1, c2)>>5 | either(w3, c1, c2)>>4 |
+		either(w4, c1, c2)>>3 | either(w5, c1, c2)>>2 | either(w6, c1, c2)>>1 | either(w7, c1, c2))
 }
 
 const (
-	ones = 0x0101010101010101
-	lows = 0x7f7f7f7f7f7f7f7f
+	ones  = 0x0101010101010101
+	lows  = 0x7f7f7f7f7f7f7f7f
+	highs = ^uint64(lows)
 )
 
 func eight(c byte) uint64 { return uint64(c) * ones }
@@ -144,6 +150,9 @@ func either(x, c1, c2 uint64) uint64 {
 	y, z := x^c1, x^c2
 	return ^((y&lows+lows|y)&(z&lows+lows|z) | lows)
 }
+
+// neither is the high bits that either leaves, where all bytes are ASCII.
+func neither(x, c1, c2 uint64) uint64 { return ((x ^ c1) + lows) & ((x ^ c2) + lows) & highs }
 
 // transpose mirrors 8 by 8 bits at their diagonal: bit 8i+j becomes bit 8j+i. among has gathered bit i of each word's
 // bytes in byte i.

@@ -44,23 +44,24 @@ func (r *Reader) take(ends []end) {
 	if !r.judge() {
 		return
 	}
-	buf, fields, quote, verbatim := w.Buf, r.fields, r.d.quote, r.d.verbatim
-	for i, p := range r.bind.Positions {
+	buf, positions, quote, verbatim := w.Buf, r.bind.Positions, r.d.quote, r.d.verbatim
+	fields := r.fields[:len(positions)]
+	for i, p := range positions {
 		if p < 0 {
 			fields[i] = contracts.Field{}
 			continue
 		}
-		b := buf[ends[p].at()+1 : ends[p+1].at()]
-		switch {
-		case len(b) > 0 && int(b[0]) == quote:
-			fields[i] = contracts.Field{Kind: contracts.Text, Bytes: r.unquote(b, ends[p+1].escaped())}
-		case len(b) > 0 && verbatim:
-			fields[i] = contracts.Field{Kind: contracts.Text, Bytes: b}
-		default:
+		from, to := ends[p].at()+1, ends[p+1].at()
+		b := buf[from:to]
+		if len(b) > 0 && int(b[0]) != quote && verbatim {
+			fields[i].Kind, fields[i].Bytes = contracts.Text, b
+		} else if len(b) > 0 && int(b[0]) == quote {
+			fields[i].Kind, fields[i].Bytes = contracts.Text, r.unquote(b, ends[p+1].escaped())
+		} else {
 			fields[i] = r.bare(b)
 		}
 	}
-	rec.Fields = fields
+	rec.Fields = r.fields
 }
 
 // unquote is the text of a field in quotes.

@@ -83,10 +83,14 @@ func (r *Reader) use(b contracts.Binding) {
 // Next yields the next record, valid until the next call; io.EOF at the end of the part. A quote that is never closed
 // is KindInput at its offset. After an error every call returns it again.
 func (r *Reader) Next() (*contracts.Record, error) {
+	if r.index != nil && r.quick() {
+		return &r.rec, nil
+	}
 	if r.err == nil {
 		r.err = r.next()
 	}
 	if r.err != nil {
+		r.index = nil
 		return nil, r.err
 	}
 	return &r.rec, nil
@@ -98,9 +102,6 @@ func (r *Reader) next() error {
 		if err := r.bindWhole(); err != nil {
 			return err
 		}
-	}
-	if r.index != nil && r.quick() {
-		return nil
 	}
 	if err := r.slow(); err != nil {
 		return err
