@@ -8,11 +8,11 @@ func packUUID(room, text []byte) int {
 		return 0
 	}
 	le := binary.LittleEndian
-	a, ok1 := eightHex(le.Uint64(text))
-	b, ok2 := eightHex(uint64(le.Uint32(text[9:])) | uint64(le.Uint32(text[14:]))<<32)
-	c, ok3 := eightHex(uint64(le.Uint32(text[19:])) | uint64(le.Uint32(text[24:]))<<32)
-	d, ok4 := eightHex(le.Uint64(text[28:]))
-	if !ok1 || !ok2 || !ok3 || !ok4 {
+	a, odd1 := eightHex(le.Uint64(text))
+	b, odd2 := eightHex(uint64(le.Uint32(text[9:])) | uint64(le.Uint32(text[14:]))<<32)
+	c, odd3 := eightHex(uint64(le.Uint32(text[19:])) | uint64(le.Uint32(text[24:]))<<32)
+	d, odd4 := eightHex(le.Uint64(text[28:]))
+	if odd1|odd2|odd3|odd4 != 0 {
 		return 0
 	}
 	_ = room[header+15]
@@ -22,15 +22,15 @@ func packUUID(room, text []byte) int {
 	return header + 16
 }
 
-// eightHex reads eight hex digits at once, the word's lowest byte first, into four bytes, the lowest first. What it
-// read must be what it would write, in lower case: so it need not look at what kind of byte each is.
-func eightHex(w uint64) (v uint64, ok bool) {
+// eightHex reads eight hex digits at once, the word's lowest byte first, into four bytes, the lowest first. odd is not 0
+// where what it read is not what it would write, in lower case: so it need not look at what kind of byte each is.
+func eightHex(w uint64) (v, odd uint64) {
 	v = w&(0x0f*everyByte) + 9*(w>>6&everyByte)
 	letters := (v + 6*everyByte) >> 4 & everyByte // 1 where the value is 10 or more
-	ok = v&(0xf0*everyByte) == 0 && v+'0'*everyByte+('a'-10-'0')*letters == w|letters<<5
+	odd = v&(0xf0*everyByte) | (v+'0'*everyByte+('a'-10-'0')*letters)^(w|letters<<5)
 	v = (v<<4 | v>>8) & 0x00ff00ff00ff00ff
 	v = (v | v>>8) & 0x0000ffff0000ffff
-	return (v | v>>16) & 0xffffffff, ok
+	return (v | v>>16) & 0xffffffff, odd
 }
 
 // packTimeUUID packs those of version 1.

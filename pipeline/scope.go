@@ -30,6 +30,7 @@ type scope struct {
 	seed    []byte // of uuid(): the object
 	index   int    // of the column being made; -1 for where
 	steps   int
+	scratch []byte // a result as text
 }
 
 func newScope(c *Compiled, ctx ObjectContext) *scope {
@@ -93,11 +94,31 @@ func (s *scope) appendTo(out []byte, col *column) ([]byte, contracts.FieldKind, 
 	if problem != nil || v == nil {
 		return out, contracts.Null, problem
 	}
+	if f, ok := s.field(v); ok {
+		out, problem = col.appendField(out, f)
+		return out, contracts.JSON, problem
+	}
 	out, p := col.typ.AppendGo(out, v)
 	if p != nil {
 		return out, contracts.Null, col.problem(p, []byte(show(v)))
 	}
 	return out, contracts.JSON, nil
+}
+
+// field is what most expressions give as the field that AppendGo would take it for, without garbage.
+func (s *scope) field(v any) (f contracts.Field, ok bool) {
+	switch v := v.(type) {
+	case string:
+		f.Kind, s.scratch = contracts.Text, append(s.scratch[:0], v...)
+	case int:
+		f.Kind, s.scratch = contracts.Number, strconv.AppendInt(s.scratch[:0], int64(v), 10)
+	case bool:
+		f.Kind, s.scratch = contracts.Bool, strconv.AppendBool(s.scratch[:0], v)
+	default:
+		return f, false
+	}
+	f.Bytes = s.scratch
+	return f, true
 }
 
 func (s *scope) run(p *program) (any, *contracts.Problem) {

@@ -10,7 +10,7 @@ import (
 // same bytes or gives up.
 type step struct {
 	input int           // -1: the value is no field
-	pack  [8]cql.Packer // by the field's kind; 0 of it is that only the long way will do
+	pack  [8]cql.Packer // by the field's kind; packNothing where only the long way will do
 	noted bool          // see Transformer.note
 }
 
@@ -30,10 +30,9 @@ func (col *column) step(deletes bool) step {
 	for kind := range s.pack {
 		s.pack[kind] = packNothing
 	}
-	if col.origin != fromField {
-		return s
+	if col.origin == fromField {
+		s.input = col.input
 	}
-	s.input = col.input
 	if !col.key {
 		s.pack[contracts.Missing], s.pack[contracts.Null] = cql.PackUnset, cql.PackUnset
 		if deletes {

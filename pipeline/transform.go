@@ -134,10 +134,17 @@ func (t *Transformer) note(i, end int, packed []byte) (p *contracts.Problem) {
 	return p
 }
 
-// other packs what has no short way.
+// other packs what is no field, or has no short way.
 func (t *Transformer) other(out []byte, i int, r *contracts.Record) ([]byte, *contracts.Problem) {
-	if t.c.columns[i].origin == fromObject {
+	switch t.c.columns[i].origin {
+	case fromObject:
 		return append(out, t.objects[i].packed...), t.objects[i].problem
+	case fromOffset:
+		t.scratch = strconv.AppendInt(t.scratch[:0], r.Offset, 10)
+		out = slices.Grow(out, len(t.scratch)+cql.PackRoom)
+		if size := t.c.steps[i].pack[contracts.Text](out[len(out):cap(out)], t.scratch); size > 0 {
+			return out[:len(out)+size], nil
+		}
 	}
 	return t.column(out, i, r)
 }
