@@ -14,6 +14,7 @@ import (
 // loader loads one chunk after the other and keeps its buffers in between. Not safe for concurrent use.
 type loader struct {
 	w        *Workers
+	objects  *ahead // of the chunk under way
 	batch    *batch
 	rejects  rejectLog
 	work     contracts.ChunkWork
@@ -37,6 +38,8 @@ func (l *loader) load(ctx context.Context, work contracts.ChunkWork) (contracts.
 	if err := l.resume(ctx); err != nil {
 		return contracts.Completion{}, err
 	}
+	l.objects = newAhead(ctx, l.w.Objects, work.Parts)
+	defer l.objects.Close()
 	for i := range work.Parts {
 		if err := l.loadPart(ctx, i); err != nil {
 			return contracts.Completion{}, err

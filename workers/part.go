@@ -31,7 +31,7 @@ func (l *loader) openPart(ctx context.Context, i int) (*partReader, error) {
 	if err != nil {
 		return nil, err
 	}
-	r, err := chunk.NewReader(ctx, l.w.Objects, part, chunk.Spec{
+	r, err := chunk.NewReader(ctx, l.objects, part, chunk.Spec{
 		Format: c.Format(), Inputs: c.Inputs(), Strict: c.Strict(), Required: c.Inputs()[:c.Required()],
 		MaxRecord: l.work.MaxRecord,
 	})
