@@ -3,11 +3,13 @@ package bench
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/penstock-io/penstock/contracts"
@@ -40,9 +42,10 @@ func listing(b *testing.B, objects int) testenv.S3Server {
 		r.Out.Host = r.In.Host // it is signed
 	}}
 	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		size, isLines := linesSize(strings.TrimPrefix(r.URL.Path, "/"+syntheticBucket+"/"))
 		switch q := r.URL.Query(); {
-		case r.URL.Path == "/"+syntheticBucket+"/"+syntheticLines:
-			writeLines(w, r)
+		case isLines:
+			writeLines(w, r, size)
 		case r.URL.Path != "/"+syntheticBucket+"/" && r.URL.Path != "/"+syntheticBucket:
 			rest.ServeHTTP(w, r)
 		case q.Has("list-type"):
@@ -56,34 +59,69 @@ func listing(b *testing.B, objects int) testenv.S3Server {
 	return server
 }
 
-// syntheticLines is an object of the bucket that is not listed: a MiB for each chunk of a flood, of which only the head
-// is ever asked for.
-const syntheticLines = "lines.ndjson"
+// linesKey is an object of the bucket that is not listed, of so many MiB. Its lines are all alike but for their number.
+func linesKey(size int) string { return fmt.Sprintf("lines-%d.ndjson", size) }
 
-func writeLines(w http.ResponseWriter, r *http.Request) {
+// linesSize is the size of such an object, in bytes; false for another key.
+func linesSize(key string) (size int64, ok bool) {
+	_, err := fmt.Sscanf(key, "lines-%d.ndjson", &size)
+	return size << 20, err == nil
+}
+
+// writeLines answers for the head of such an object: more is not asked of it by way of HTTP.
+func writeLines(w http.ResponseWriter, r *http.Request, size int64) {
 	h := w.Header()
 	h.Set("ETag", `"00000000000000000000000000000001"`)
 	h.Set("Last-Modified", "Thu, 01 Jan 2026 00:00:00 GMT")
 	if r.Method == http.MethodHead {
-		h.Set("Content-Length", strconv.Itoa(flooded<<20))
+		h.Set("Content-Length", strconv.FormatInt(size, 10))
 		return
 	}
-	var from, to int
-	if _, err := fmt.Sscanf(r.Header.Get("Range"), "bytes=%d-%d", &from, &to); err != nil || to-from > 4<<20 {
-		http.Error(w, "expected a range of at most 4 MiB", http.StatusBadRequest)
+	var from, to int64
+	if _, err := fmt.Sscanf(r.Header.Get("Range"), "bytes=%d-%d", &from, &to); err != nil {
+		http.Error(w, "expected a range", http.StatusBadRequest)
 		return
 	}
-	h.Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", from, to, flooded<<20))
-	h.Set("Content-Length", strconv.Itoa(to-from+1))
+	h.Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", from, to, size))
+	h.Set("Content-Length", strconv.FormatInt(to-from+1, 10))
 	w.WriteHeader(http.StatusPartialContent)
-	w.Write(bytes.Repeat([]byte("{}\n"), (to-from)/3+1)[:to-from+1])
+	if _, err := io.CopyN(w, &lineReader{off: from}, to-from+1); err != nil {
+		return // the client has seen enough
+	}
 }
 
-// linesPipeline would load what the synthetic lines are not.
+// lineLength is that of one line, with its end. A MiB holds a whole number of them.
+const lineLength = 128
+
+// lineReader yields the lines of a synthetic object from some byte on.
+type lineReader struct {
+	off  int64
+	line [lineLength]byte
+	have int64 // number of the line, from 1; 0 for none
+}
+
+func (r *lineReader) Read(p []byte) (n int, err error) {
+	for n < len(p) {
+		if number := r.off/lineLength + 1; number != r.have {
+			text := fmt.Appendf(r.line[:0], `{"k":"%012d","v":"`, number)
+			for i := len(text); i < lineLength; i++ {
+				r.line[i] = 'x'
+			}
+			copy(r.line[lineLength-3:], "\"}\n")
+			r.have = number
+		}
+		c := copy(p[n:], r.line[r.off%lineLength:])
+		n += c
+		r.off += int64(c)
+	}
+	return n, nil
+}
+
+// linesPipeline loads synthetic lines.
 const linesPipeline = `name: readings
 source: {format: ndjson}
 table: {keyspace: %s, name: lines, partition_key: [k], create: true}
-columns: [{name: k, type: text}]
+columns: [{name: k, type: text}, {name: v, type: text}]
 `
 
 // writePage answers ListObjectsV2; a page's token is the number of its first object.
