@@ -1,6 +1,6 @@
 // Package budget holds all workers of a pipeline together to so many rows and bytes a second.
 //
-// What they share is time. Each pipeline has one instant up to which its time is sold, kept where every process sees it.
+// What they share is time. Each pipeline has one instant up to which its time is sold, kept where all processes see it.
 // Whoever wants to write buys the slice of time that comes next, waits until it begins, and writes what the budget
 // allows for in a slice of that length. So revisions of a pipeline with different budgets draw on one account, and no
 // machine's clock counts: instants are the keeper's, and a process only measures how much time has gone by.
