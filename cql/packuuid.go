@@ -22,12 +22,12 @@ func packUUID(room, text []byte) int {
 	return header + 16
 }
 
-// eightHex reads eight hex digits at once, the word's lowest byte first, into four bytes, the lowest first. odd is not 0
-// where what it read is not what it would write, in lower case: so it need not look at what kind of byte each is.
+// eightHex reads eight hex digits at once, the lowest byte of the word first, into four bytes, the lowest first. odd is
+// not 0 where what it read is not what it would write, in lower case: so it need not tell the kinds of bytes apart.
 func eightHex(w uint64) (v, odd uint64) {
 	v = w&(0x0f*everyByte) + 9*(w>>6&everyByte)
 	letters := (v + 6*everyByte) >> 4 & everyByte // 1 where the value is 10 or more
-	odd = v&(0xf0*everyByte) | (v+'0'*everyByte+('a'-10-'0')*letters)^(w|letters<<5)
+	odd = v&(0xf0*everyByte) | (v + '0'*everyByte + ('a'-10-'0')*letters) ^ (w | letters<<5)
 	v = (v<<4 | v>>8) & 0x00ff00ff00ff00ff
 	v = (v | v>>8) & 0x0000ffff0000ffff
 	return (v | v>>16) & 0xffffffff, odd
