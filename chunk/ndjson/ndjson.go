@@ -102,41 +102,41 @@ func (r *Reader) slow(line []byte) *contracts.Problem {
 func (r *Reader) fill() *contracts.Problem {
 	r.scratch = r.scratch[:0]
 	for i := range r.inputs {
-		in := &r.inputs[i]
+		in, f := &r.inputs[i], &r.fields[i]
 		n := in.path
 		if in.literal != nil && in.literal.turn == r.turn {
 			n = in.literal
 		}
-		f, ok := r.field(n)
-		if !ok {
-			return &contracts.Problem{
-				Rule:   contracts.RuleEncoding,
-				Value:  lines.Clip(n.raw),
-				Reason: fmt.Sprintf("%q escapes half of a surrogate pair, expected text that UTF-8 can hold", in.name),
+		switch {
+		case n.turn != r.turn:
+			*f = contracts.Field{}
+		case n.kind == contracts.Null:
+			*f = contracts.Field{Kind: contracts.Null}
+		case n.kind != contracts.Text:
+			*f = contracts.Field{Kind: n.kind, Bytes: n.raw}
+		case !n.escaped:
+			*f = contracts.Field{Kind: contracts.Text, Bytes: n.raw[1 : len(n.raw)-1]}
+		default:
+			text, ok := r.unescape(n.raw[1 : len(n.raw)-1])
+			if !ok {
+				return &contracts.Problem{
+					Rule:   contracts.RuleEncoding,
+					Value:  lines.Clip(n.raw),
+					Reason: fmt.Sprintf("%q escapes half of a surrogate pair, expected text that UTF-8 can hold", in.name),
+				}
 			}
+			*f = contracts.Field{Kind: contracts.Text, Bytes: text}
 		}
-		r.fields[i] = f
 	}
 	return nil
 }
 
-func (r *Reader) field(n *node) (contracts.Field, bool) {
-	switch {
-	case n.turn != r.turn:
-		return contracts.Field{}, true
-	case n.kind == contracts.Null:
-		return contracts.Field{Kind: contracts.Null}, true
-	case n.kind != contracts.Text:
-		return contracts.Field{Kind: n.kind, Bytes: n.raw}, true
-	}
-	text := n.raw[1 : len(n.raw)-1]
-	if !n.escaped {
-		return contracts.Field{Kind: contracts.Text, Bytes: text}, true
-	}
+// unescape writes a text to the scratch buffer, which holds one record's texts.
+func (r *Reader) unescape(b []byte) ([]byte, bool) {
 	from := len(r.scratch)
 	var ok bool
-	r.scratch, ok = unescape(r.scratch, text)
-	return contracts.Field{Kind: contracts.Text, Bytes: r.scratch[from:len(r.scratch):len(r.scratch)]}, ok
+	r.scratch, ok = unescape(r.scratch, b)
+	return r.scratch[from:len(r.scratch):len(r.scratch)], ok
 }
 
 // node is a name that some input's path goes through, and the value that the line under way has for it. nil stands for

@@ -208,8 +208,21 @@ func digits(b []byte, i int) int {
 	return i
 }
 
-// str goes from behind a string's first quote to behind its last one.
+// str goes from behind a string's first quote to behind its last one. Most strings hold nothing special before that.
 func str(b []byte, i int) (end int, escaped bool) {
+	for ; i+8 <= len(b); i += 8 {
+		if m := marks(binary.LittleEndian.Uint64(b[i:])); m != 0 {
+			if i += bits.TrailingZeros64(m) >> 3; b[i] == '"' {
+				return i + 1, false
+			}
+			break
+		}
+	}
+	return rest(b, i)
+}
+
+// rest goes on through a string that holds escapes, or that the line ends soon after, or in.
+func rest(b []byte, i int) (end int, escaped bool) {
 	for i = special(b, i); i < len(b); i = special(b, i) {
 		switch b[i] {
 		case '"':
@@ -247,14 +260,10 @@ const (
 	highs = 0x8080808080808080
 )
 
-// special is the first place from i on of a quote, a backslash or a control character; len(b) for none. A subtraction
-// can carry into the bytes above one that it has marked, so only the lowest mark counts, and that one is exact.
+// special is the first place from i on of a quote, a backslash or a control character; len(b) for none.
 func special(b []byte, i int) int {
 	for ; i+8 <= len(b); i += 8 {
-		x := binary.LittleEndian.Uint64(b[i:])
-		quote, backslash := x^'"'*ones, x^'\\'*ones
-		m := ((quote-ones)&^quote | (backslash-ones)&^backslash | (x-' '*ones)&^x) & highs
-		if m != 0 {
+		if m := marks(binary.LittleEndian.Uint64(b[i:])); m != 0 {
 			return i + bits.TrailingZeros64(m)>>3
 		}
 	}
@@ -262,4 +271,12 @@ func special(b []byte, i int) int {
 		i++
 	}
 	return i
+}
+
+// marks sets the high bit of each byte of x that is special: a backslash, or less than 0x21 once bit 1 is turned over,
+// which a quote, 0x22, is then too, and a blank is not. A subtraction can carry into the bytes above one that it has
+// marked, so only the lowest mark counts, and that one is exact.
+func marks(x uint64) uint64 {
+	low, backslash := x^2*ones, x^'\\'*ones
+	return ((low-0x21*ones)&^low | (backslash-ones)&^backslash) & highs
 }
