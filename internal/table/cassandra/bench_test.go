@@ -214,7 +214,7 @@ func cpuSeconds() float64 {
 func serverSeconds(b *testing.B, pid int) float64 {
 	line, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
-		b.Skip("no /proc tells what the server uses: ", err)
+		testenv.Skip(b, "no /proc tells what the server uses: %v", err)
 	}
 	fields := strings.Fields(string(line[bytes.LastIndexByte(line, ')')+1:]))
 	user, errUser := strconv.Atoi(fields[11])

@@ -22,8 +22,8 @@ const (
 	keepAlive       = 30 * time.Second
 )
 
-// clusterConfig is how the driver is set up. Retries and timestamps are ours, so it does neither. The ring is kept up to
-// date with the nodes that the session knows.
+// clusterConfig is how the driver is set up. Retries and timestamps are ours, so it does neither. It keeps the ring up
+// to date with the nodes that the session knows.
 func clusterConfig(cfg Config, dc string, secure *tls.Config, r *ring) *gocql.ClusterConfig {
 	c := gocql.NewCluster(cfg.Hosts...)
 	c.Port = cfg.Port

@@ -10,18 +10,22 @@ import (
 const (
 	startInFlight = 16
 	maxInFlight   = 64
-	// slowBatch is the latency from which more in flight only lengthens the server's queue.
-	slowBatch = 250 * time.Millisecond
+	// slowBatch is the latency from which more in flight only lengthens the server's queue, unless the way there is that
+	// long: then it is slowFactor of the shortest.
+	slowBatch  = 250 * time.Millisecond
+	slowFactor = 4
 )
 
-// limiter bounds the batches in flight and adapts the bound: up by one for a full round of quick answers, down by half
-// when the server times out or sheds load.
+// limiter bounds the batches in flight and adapts the bound: up by one for a full round of quick answers, down by one
+// for a round of slow ones until it is where it started, down by half when the server times out or sheds load.
 type limiter struct {
 	mu       sync.Mutex
 	limit    int
 	inFlight int
-	quick    int       // quick answers since the limit last changed
-	lowered  time.Time // batches that began before this say nothing about the new limit
+	quick    int           // quick answers since the limit last changed or one was slow
+	slow     int           // slow answers since the limit last changed or one was quick
+	best     time.Duration // the shortest latency so far; 0 before the first
+	lowered  time.Time     // batches that began before this say nothing about the new limit
 	wake     chan struct{}
 }
 
@@ -75,15 +79,25 @@ func (l *limiter) signal() {
 func (l *limiter) succeeded(d time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if d > slowBatch {
-		l.quick = 0
-		return
+	if l.best == 0 || d < l.best {
+		l.best = d
 	}
-	if l.quick++; l.quick >= l.limit && l.limit < maxInFlight {
-		l.limit, l.quick = l.limit+1, 0
+	if d > max(slowBatch, slowFactor*l.best) {
+		l.quick, l.slow = 0, l.slow+1
+	} else {
+		l.quick, l.slow = l.quick+1, 0
+	}
+	switch {
+	case l.quick >= l.limit && l.limit < maxInFlight:
+		l.set(l.limit + 1)
 		l.signal()
+	case l.slow >= l.limit && l.limit > startInFlight:
+		l.set(l.limit - 1)
 	}
 }
+
+// set changes the limit and begins a new round.
+func (l *limiter) set(limit int) { l.limit, l.quick, l.slow = limit, 0, 0 }
 
 // overloaded notes a timeout or a refusal of a batch that began at start.
 func (l *limiter) overloaded(start time.Time) {
@@ -92,5 +106,6 @@ func (l *limiter) overloaded(start time.Time) {
 	if start.Before(l.lowered) {
 		return
 	}
-	l.limit, l.quick, l.lowered = max(1, l.limit/2), 0, time.Now()
+	l.set(max(1, l.limit/2))
+	l.lowered = time.Now()
 }

@@ -122,14 +122,14 @@ func TestLimiterAdapts(t *testing.T) {
 	for range 10_000 {
 		l.succeeded(2 * slowBatch)
 	}
-	if l.limit != startInFlight+1 {
-		t.Errorf("limit %d after slow answers, expected %d", l.limit, startInFlight+1)
+	if l.limit != startInFlight {
+		t.Errorf("limit %d after slow answers, expected %d", l.limit, startInFlight)
 	}
 	before, after := time.Now().Add(-time.Second), time.Now().Add(time.Hour)
 	for range startInFlight {
 		l.overloaded(before) // all of one round
 	}
-	if l.limit != (startInFlight+1)/2 {
+	if l.limit != startInFlight/2 {
 		t.Errorf("limit %d after a round of timeouts, expected half", l.limit)
 	}
 	for range 10 {
@@ -143,6 +143,24 @@ func TestLimiterAdapts(t *testing.T) {
 	}
 	if l.limit != maxInFlight {
 		t.Errorf("limit %d, expected never more than %d", l.limit, maxInFlight)
+	}
+	for range maxInFlight {
+		l.succeeded(2 * slowBatch)
+	}
+	if l.limit != maxInFlight-1 {
+		t.Errorf("limit %d after a round of slow answers, expected %d", l.limit, maxInFlight-1)
+	}
+}
+
+// A long way to the server is no queue before it.
+func TestLimiterGrowsOverALongWay(t *testing.T) {
+	t.Parallel()
+	l := newLimiter()
+	for range startInFlight {
+		l.succeeded(2 * slowBatch)
+	}
+	if l.limit != startInFlight+1 {
+		t.Errorf("limit %d, expected %d", l.limit, startInFlight+1)
 	}
 }
 

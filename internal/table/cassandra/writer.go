@@ -74,7 +74,7 @@ func consistency(name string) (gocql.Consistency, error) {
 // Write writes rows and returns when the database has acknowledged each or refused it for good; Refusals are sorted by
 // row. A row whose TTL, counted from baseTime, has run out counts as acknowledged. On an error nothing is known about
 // any row, and the same call may be made again: it writes the same. Errors: unavailable, denied, config (the table was
-// changed or dropped, by whomever, before the last row was written), interrupted (ctx), internal, and those of the pace.
+// changed or dropped, by whomever, before the last row was written), interrupted (ctx), internal, those of the pace.
 func (w *Writer) Write(ctx context.Context, rows []cql.Row, baseTime time.Time) ([]cql.Refusal, error) {
 	inner, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
