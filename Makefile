@@ -107,7 +107,16 @@ bench-baseline: ## make the last run of bench-micro the baseline of the next one
 
 .PHONY: bench-load
 bench-load: setup build ## whole jobs: 1 GB loads, a million objects planned, the demo from nothing; takes half an hour
-	@$(WITH_SERVERS) -long env $(TEST) -timeout 2h -run '^$$' -bench . -benchtime 1x $(ARGS) ./internal/bench
+	@$(WITH_SERVERS) -long env $(TEST) -timeout 2h -run '^$$' -bench 'Load|Plan|Demo' -benchtime 1x $(ARGS) ./internal/bench
+
+.PHONY: bench-scale
+bench-scale: setup build ## 1 to 64 workers, 10 MB to 10 GB, a million objects, a million chunks; takes an hour
+	@$(WITH_SERVERS) -cassandra=false env $(TEST) -timeout 3h -run '^$$' -bench 'Scale|Plan|Dispatch|FoldEvents' \
+		-benchtime 1x $(ARGS) ./internal/bench
+
+.PHONY: bench-wait
+bench-wait: setup build ## from the publication of a job to its first row in Cassandra, and what is asked of the object store
+	@$(WITH_SERVERS) env $(TEST) -run '^$$' -bench 'Latency|Requests' -benchtime 1x -v $(ARGS) ./internal/bench
 
 .PHONY: cover
 cover: setup build ## statement coverage by function in bin/cover.txt, the total here

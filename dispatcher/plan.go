@@ -38,8 +38,8 @@ type PlanResult struct {
 	Failures    []contracts.ErrorInfo // the first state.MaxFailures of them
 }
 
-// planner makes chunks of objects as they come; it holds the objects of one chunk at a time, and the first maxHeld until
-// the size of segments is chosen.
+// planner makes chunks of objects as they come; it holds the objects of one chunk at a time, and the first maxHeld
+// until the size of segments is chosen.
 type planner struct {
 	Planning
 	out    PlanResult
@@ -234,8 +234,8 @@ func (p *planner) bind(o contracts.Object, head chunk.Head) (*contracts.Binding,
 	return &binding, err
 }
 
-// plan makes the job's plan and seals it, unless another dispatcher was first; fresh says that it was not. What does not
-// depend on each other is asked for at once: the time of a small job is made of such waits.
+// plan makes the job's plan and seals it, unless another dispatcher was first; fresh says that it was not. What does
+// not depend on each other is asked for at once: the time of a small job is made of such waits.
 func (d *Dispatcher) plan(
 	ctx context.Context, job contracts.AcceptedJob, c *pipeline.Compiled,
 ) (plan state.Plan, chunks *state.PlanReader, fresh bool, err error) {

@@ -95,8 +95,8 @@ type sight struct {
 	control state.Control
 }
 
-// look asks the store all at once. In which order it answers does not matter: a job that has ended is announced, and any
-// other goes on from its plan, if it has one.
+// look asks the store all at once. In which order it answers does not matter: a job that has ended is announced, and
+// any other goes on from its plan, if it has one.
 func (r *runner) look(ctx context.Context) (s sight, err error) {
 	g, ctx := errgroup.WithContext(ctx)
 	r.unstored = false

@@ -86,7 +86,8 @@ func TestHoldingIsBounded(t *testing.T) {
 			t.Fatalf("%d objects held of %d", held, i+1)
 		}
 	}
-	if want := segmentFor(maxHeld*1000, 1); p.SegmentSize != want || len(p.held) != 0 || p.out.Totals.Segments != maxHeld+1 {
+	want := segmentFor(maxHeld*1000, 1)
+	if p.SegmentSize != want || len(p.held) != 0 || p.out.Totals.Segments != maxHeld+1 {
 		t.Errorf("found segments of %d bytes, %d held, %+v; expected %d", p.SegmentSize, len(p.held), p.out.Totals, want)
 	}
 }

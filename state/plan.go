@@ -123,8 +123,8 @@ func (w *PlanWriter) Seal(ctx context.Context, p Plan) (Plan, error) {
 // Won says whether the plan that Seal returned is the one that was written here.
 func (w *PlanWriter) Won(p Plan) bool { return p.Attempt == w.attempt }
 
-// Reader opens a plan that was sealed here. If it is the one that was written, it has the last page at hand, which is all
-// of a small one; nothing may be added any more.
+// Reader opens a plan that was sealed here. If it is the one that was written, it has the last page at hand, which is
+// all of a small one; nothing may be added any more.
 func (w *PlanWriter) Reader(p Plan) *PlanReader {
 	r := w.store.PlanReader(p)
 	if w.Won(p) && w.pages > 0 {

@@ -123,11 +123,9 @@ func (l *lab) role(args ...string) *exec.Cmd {
 	cmd.Env, cmd.Dir, cmd.Stdout, cmd.Stderr = l.env, l.dir, &out, &out
 	must(l.b, cmd.Start())
 	l.b.Cleanup(func() {
-		if err := cmd.Process.Signal(syscall.SIGTERM); err == nil {
-			err = cmd.Wait()
-		}
-		if l.b.Failed() {
-			l.b.Logf("%v:\n%s", args, out.String())
+		err := errors.Join(cmd.Process.Signal(syscall.SIGTERM), cmd.Wait())
+		if err != nil || l.b.Failed() {
+			l.b.Logf("%v: %v\n%s", args, err, out.String())
 		}
 	})
 	return cmd

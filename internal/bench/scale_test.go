@@ -21,8 +21,8 @@ import (
 	"github.com/penstock-io/penstock/workers"
 )
 
-// A table of the benchmarks of scale takes tableLatency for the rows of a chunk, and no CPU time: so long that two cores
-// are no limit for 64 workers.
+// A table of the benchmarks of scale takes tableLatency for the rows of a chunk, and no CPU time: so long that two
+// cores are no limit for 64 workers.
 const (
 	tableLatency    = 5 * time.Second
 	chunksPerWorker = 4
@@ -48,8 +48,8 @@ func BenchmarkScaleWorkers(b *testing.B) {
 	}
 }
 
-// BenchmarkScaleBytes loads objects of 10 MiB to 10 GiB by two workers into a table that costs nothing: what a row costs
-// Penstock must not depend on how many there are.
+// BenchmarkScaleBytes loads objects of 10 MiB to 10 GiB by two workers into a table that costs nothing: what a row
+// costs Penstock must not depend on how many there are.
 func BenchmarkScaleBytes(b *testing.B) {
 	for _, size := range []int{10, 100, 1000, 10_000} {
 		b.Run(fmt.Sprintf("%dMiB", size), func(b *testing.B) {
@@ -62,8 +62,8 @@ func BenchmarkScaleBytes(b *testing.B) {
 	}
 }
 
-// BenchmarkScaleChunks lets a dispatcher see jobs of ever more chunks to their end, by the default window. Whoever works
-// says at once that each chunk is done.
+// BenchmarkScaleChunks lets a dispatcher see jobs of ever more chunks to their end, by the default window. Whoever
+// works says at once that each chunk is done.
 func BenchmarkScaleChunks(b *testing.B) {
 	for _, chunks := range []int{10_000, 100_000, 1_000_000} {
 		b.Run(strconv.Itoa(chunks), func(b *testing.B) {
@@ -78,7 +78,8 @@ func BenchmarkScaleChunks(b *testing.B) {
 	}
 }
 
-// scaleLab is a dispatcher of its own process, and workers in this one that read synthetic lines and write into nothing.
+// scaleLab is a dispatcher of its own process, and workers in this one that read synthetic lines and write into
+// nothing.
 type scaleLab struct {
 	*flood
 	workers int
