@@ -13,7 +13,8 @@ type index struct {
 	delimiter uint64 // eight times
 	pos       int    // in the window's buffer: the next byte to look at
 	carry     carry
-	escaped   bool // of the field under way
+	escaped   bool  // of the field under way
+	marks     marks // of the last block with quotes
 
 	// ends are, at next-1, where the break before the next record is, and from next up to n where fields end.
 	ends    []end
@@ -100,8 +101,8 @@ func (x *index) quoted(b *[block]byte) bool {
 	if x.d.wide == nil {
 		return false
 	}
-	m, ok := x.d.wide.read(b, x.carry)
-	if !ok || m.garbage != 0 {
+	m := &x.marks
+	if !x.d.wide.read(m, b, x.carry) || m.garbage != 0 {
 		return false
 	}
 	x.carry = m.next

@@ -105,6 +105,7 @@ type lane struct {
 	state         State
 	out           contracts.Outcome
 	quote, lf, cr seeker
+	marks         marks // of the last block
 }
 
 // seeker knows where a byte comes next, so that each byte of a block is looked at once.

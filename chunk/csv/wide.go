@@ -122,8 +122,9 @@ type marks struct {
 
 // read finds a block's marks; false where the table must. It first takes all quotes for what their number says, then
 // leaves out the first one that turns out to be ordinary, and so on: all before it is right.
-func (w *wide) read(b *[block]byte, c carry) (m marks, ok bool) {
+func (w *wide) read(m *marks, b *[block]byte, c carry) bool {
 	quotes, breaks, delimiters, escapes := w.masks(b)
+	m.again = 0
 	for range ordinary {
 		inside := parity(quotes) ^ c.inside // from an opening quote on, up to before the closing one
 		closes := quotes &^ inside
@@ -137,26 +138,27 @@ func (w *wide) read(b *[block]byte, c carry) (m marks, ok bool) {
 			m.next = carry{
 				inside: uint64(int64(inside) >> 63), closed: closes >> 63, record: lines >> 63, field: fields >> 63,
 			}
-			return m, true
+			return true
 		}
 		switch first := (odd | escapes&inside) & -(odd | escapes&inside); {
 		case first&odd != 0:
 			quotes &^= first
 		case first>>63 != 0:
-			return m, false // the escaped byte is in the next block
+			return false // the escaped byte is in the next block
 		default:
 			m.again |= first
 			quotes &^= first << 1
 			escapes &^= first | first<<1
 		}
 	}
-	return m, false
+	return false
 }
 
 // block takes down what the next block begins, or leaves everything as it is.
 func (l *lane) block(w *wide, c carry) (carry, bool) {
-	m, ok := w.read((*[block]byte)(l.b[l.pos:]), c)
-	return m.next, ok && l.note64(m.starts, m.opens)
+	m := &l.marks
+	ok := w.read(m, (*[block]byte)(l.b[l.pos:]), c) && l.note64(m.starts, m.opens)
+	return m.next, ok
 }
 
 // note64 takes down which bytes of a block start records and open quotes; false where one of them starts a comment.
