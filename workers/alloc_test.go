@@ -50,6 +50,8 @@ func newReading(t testing.TB, n int) *reading {
 	r.source.data["o"] = readings(n)
 	l := newLoader(r.Workers)
 	w := work(r.source.part("o", "none", 0, 1))
+	l.work = w
+	l.expect(w, false, l.w.memory.total)
 	must(t, l.open(t.Context(), w))
 	part := w.Parts[0]
 	return &reading{

@@ -22,6 +22,7 @@ type batch struct {
 	merged    packs // rows that are of more than one record
 	scratch   []cql.Value
 	statics   statics
+	share     int64       // bytes that the batch may take
 	size      int64       // bytes of the records that became rows
 	beside    int64       // bytes that finish will take
 	timed     bool        // records have event times, which decide instead of their order
@@ -112,9 +113,10 @@ func (b *batch) reset() {
 
 func (b *batch) empty() bool { return b.entries.n == 0 }
 
-// full says that the batch holds enough to be written at the next segment boundary: a segment's worth of records, or of
-// rows that are much longer than these.
-func (b *batch) full(segment int64) bool { return b.size >= segment || b.rows.size >= 4*segment }
+// full says that the batch holds enough to be written at the next segment boundary: the better part of a segment, or
+// rows that are much longer than it. What is read and how large segments are decide, and not who reads: so reject
+// objects are cut alike at every try.
+func (b *batch) full(segment int64) bool { return b.size >= segment/2 || b.bytes() >= 4*segment }
 
 // bytes is what the batch takes, or will take when it is finished.
 func (b *batch) bytes() int64 {

@@ -15,7 +15,7 @@ const checkpointSegments = 16
 // checkpoints says whether the chunk is one long stream, or a range with long blocks, which a worker that takes it over
 // must decompress from its start, but need not write again from there.
 func (l *loader) checkpoints() bool {
-	if l.w.Store == nil || l.passOver != nil || len(l.work.Parts) != 1 { // a replay wants all rows
+	if l.w.Store == nil || l.passOver != nil || l.passes > 1 { // a replay wants all rows, and each pass all segments
 		return false
 	}
 	return l.long()
@@ -24,6 +24,9 @@ func (l *loader) checkpoints() bool {
 // long says whether the chunk is a compressed stream of many segments, of which none is found again without going
 // through all before it.
 func (l *loader) long() bool {
+	if len(l.work.Parts) != 1 {
+		return false
+	}
 	part := l.work.Parts[0]
 	if b := part.Blocks; b != nil {
 		return b.End-b.Start > checkpointSegments*l.work.SegmentSize
@@ -50,10 +53,13 @@ func (l *loader) resume(ctx context.Context) error {
 	return nil
 }
 
-// checkpoint notes that all segments before this one are written. The batch must be empty.
+// checkpoint notes that all segments before this one are written, when they are. The batch must be empty.
 func (l *loader) checkpoint(ctx context.Context, segment int64) error {
 	if !l.checkpoints() || segment < l.saved+checkpointSegments {
 		return nil
+	}
+	if err := l.settle(ctx); err != nil {
+		return err
 	}
 	c := l.rejects.checkpoint()
 	c.Segment, c.Counts = segment, l.parts[0].Counts

@@ -62,15 +62,11 @@ func (w *Workers) handle(ctx context.Context, m Message, l *loader) {
 func (w *Workers) attempt(
 	ctx context.Context, work contracts.ChunkWork, l *loader, again bool, deliveries int,
 ) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = contracts.Errorf(contracts.KindInternal, "panic: %v\n%s", p, debug.Stack())
-		}
-	}()
-	if work.SegmentSize > w.cfg.MaxSegment {
+	defer caught(&err)
+	if most := int64(float64(w.cfg.Memory) / guess); work.SegmentSize > most {
 		return contracts.Errorf(contracts.KindConfig,
-			"segments of %d bytes: this worker takes at most %d: plan with a smaller --chunk-size",
-			work.SegmentSize, w.cfg.MaxSegment)
+			"segments of %d bytes: this worker takes at most %d, as it has %d for them: plan with a smaller --chunk-size, "+
+				"or give workers more PENSTOCK_MEMORY", work.SegmentSize, most, w.cfg.Memory)
 	}
 	if again {
 		if over, err := w.isOver(ctx, work); err != nil || over {
@@ -89,6 +85,13 @@ func (w *Workers) attempt(
 		return err
 	}
 	return l.dropCheckpoint(ctx)
+}
+
+// caught makes an error of a panic. It must be deferred itself.
+func caught(err *error) {
+	if p := recover(); p != nil {
+		*err = contracts.Errorf(contracts.KindInternal, "panic: %v\n%s", p, debug.Stack())
+	}
 }
 
 // maxDeliveries is a backstop: a chunk that kills its worker's process leaves no failure to count. Hand-backs count

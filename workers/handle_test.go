@@ -410,12 +410,13 @@ func TestSegmentsBeyondTheWorker(t *testing.T) {
 	t.Parallel()
 	r, w := oneRow(t, write(accepting))
 	r.withState(t)
-	w.SegmentSize = r.cfg.MaxSegment + 1
+	w.SegmentSize = r.cfg.Memory/2 + 1
 	m := newMessage(t, w, 1)
 	r.handleOne(t, m)
 	m.expect(t, "ack")
 	c, done, err := r.Store.Completion(t.Context(), "j1", 0)
-	if err != nil || done || c.Error.Kind != contracts.KindConfig {
+	if err != nil || done || c.Error.Kind != contracts.KindConfig ||
+		!strings.Contains(c.Error.Message, "PENSTOCK_MEMORY") {
 		t.Errorf("found %+v, %t, %v", c, done, err)
 	}
 }

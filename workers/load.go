@@ -11,11 +11,16 @@ import (
 	"github.com/penstock-io/penstock/pipeline"
 )
 
-// loader loads one chunk after the other and keeps its buffers in between. Not safe for concurrent use.
+// loader loads one chunk after the other. Not safe for concurrent use.
 type loader struct {
-	w        *Workers
-	objects  *ahead // of the chunk under way
-	batch    *batch
+	w *Workers
+	appetite
+	objects  *ahead          // of the chunk under way
+	fetch    context.Context // has ended when no work is begun any more
+	read     func()          // called when the chunk is read: another one may be
+	batch    *batch          // is being filled
+	spare    *batch          // empty, while another is written
+	writing  *writing        // the segments before those of batch; nil where they are written
 	rejects  rejectLog
 	work     contracts.ChunkWork
 	pipeline *pipeline.Compiled
@@ -26,32 +31,29 @@ type loader struct {
 	passOver func(part int, offset int64) bool // of a replay: the record is a reject already; nil for a load
 }
 
-func newLoader(w *Workers) *loader { return &loader{w: w, batch: newBatch(&w.pools)} }
+func newLoader(w *Workers) *loader {
+	return &loader{
+		w: w, fetch: context.Background(), read: func() {},
+		batch: newBatch(&w.pools), spare: newBatch(&w.pools),
+	}
+}
 
 // load reads a chunk and writes its rows. What is wrong with an object is part of the completion; an error means that
 // the chunk as a whole has no outcome yet.
-func (l *loader) load(ctx context.Context, work contracts.ChunkWork) (contracts.Completion, error) {
+func (l *loader) load(ctx context.Context, work contracts.ChunkWork) (c contracts.Completion, err error) {
 	begin := l.w.cfg.Now()
-	if err := l.open(ctx, work); err != nil {
-		return contracts.Completion{}, err
-	}
-	if err := l.resume(ctx); err != nil {
-		return contracts.Completion{}, err
-	}
-	l.objects = newAhead(ctx, l.w.Objects, work.Parts)
-	defer l.objects.Close()
-	for i := range work.Parts {
-		if err := l.loadPart(ctx, i); err != nil {
-			return contracts.Completion{}, err
+	l.work = work
+	l.expect(work, l.keeps(), l.w.memory.total)
+	for err = l.try(ctx, work); errors.Is(err, errOutgrown); err = l.try(ctx, work) {
+		if !l.outgrew(l.w.memory.total) {
+			return c, l.tooLong()
 		}
 	}
-	if err := l.flush(ctx); err != nil {
-		return contracts.Completion{}, err
+	if err != nil {
+		return c, err
 	}
-	if err := l.rejects.flush(ctx); err != nil {
-		return contracts.Completion{}, err
-	}
-	c := l.completion()
+	l.learn(work)
+	c = l.completion()
 	c.Seconds = l.w.cfg.Now().Sub(begin).Seconds()
 	if !c.Counts.Balanced() {
 		return c, contracts.Errorf(contracts.KindInternal, "the counts of chunk %d do not add up: %+v", work.Chunk, c.Counts)
@@ -59,24 +61,84 @@ func (l *loader) load(ctx context.Context, work contracts.ChunkWork) (contracts.
 	return c, nil
 }
 
+// try loads the chunk with the share of memory that it is expected to need.
+func (l *loader) try(ctx context.Context, work contracts.ChunkWork) (err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer l.close()
+	defer cancel()
+	if err := l.open(ctx, work); err != nil {
+		return err
+	}
+	if err := l.resume(ctx); err != nil {
+		return err
+	}
+	l.objects = newAhead(ctx, l.w.Objects, work.Parts)
+	defer l.objects.Close()
+	for l.pass = range l.passes {
+		for i := range work.Parts {
+			if err := l.loadPart(ctx, i); err != nil {
+				return err
+			}
+		}
+		if l.pass < l.passes-1 {
+			err = errors.Join(l.flush(ctx), l.settle(ctx))
+		} else {
+			l.read()
+			err = l.flushLast(ctx)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return l.rejects.flush(ctx)
+}
+
 func (l *loader) open(ctx context.Context, work contracts.ChunkWork) (err error) {
-	l.work = work
 	if l.pipeline, err = l.w.Pipelines.Compiled(ctx, work.Pipeline, work.Revision); err != nil {
 		return err
 	}
 	if l.writer, err = l.w.Tables.Writer(ctx, l.pipeline); err != nil {
 		return err
 	}
-	l.batch.reset()
-	l.batch.open(l.pipeline.Table().Columns, l.pipeline.EventTime(), l.passOver != nil || l.long())
+	waiting, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(l.fetch, func() { cancel(errLeaving) })()
+	if err := l.w.memory.take(waiting, l.share); err != nil {
+		return err
+	}
+	l.batch.share = l.share
+	for _, b := range []*batch{l.batch, l.spare} {
+		b.open(l.pipeline.Table().Columns, l.pipeline.EventTime(), l.keeps())
+	}
 	l.parts = make([]contracts.PartResult, len(work.Parts))
 	l.rejects.reset(l.w.Rejects, fmt.Sprintf("%s/%s/", work.Pipeline, work.Job))
 	return nil
 }
 
+// close waits for what is being written, and gives the memory back.
+func (l *loader) close() {
+	if w := l.writing; w != nil {
+		if <-w.done; w.batch != l.batch {
+			l.put(w.batch)
+			l.spare = w.batch
+		}
+		l.writing = nil
+	}
+	if l.batch.share > 0 {
+		l.put(l.batch)
+	}
+}
+
+// put empties a batch and gives its share back.
+func (l *loader) put(b *batch) {
+	b.reset()
+	l.w.memory.give(b.share, true)
+	b.share = 0
+}
+
 // loadPart reads one part into the batch, and writes the batch at segment boundaries when it is full.
 func (l *loader) loadPart(ctx context.Context, i int) error {
-	if l.batch.full(l.work.SegmentSize) {
+	if l.full() {
 		if err := l.flush(ctx); err != nil {
 			return err
 		}
@@ -169,7 +231,7 @@ func (l *loader) swollen(part contracts.Part, offset int64) error {
 // nextSegment crosses a segment boundary of a stream.
 func (l *loader) nextSegment(ctx context.Context, at *position, segment int64) error {
 	at.segment = segment
-	if !l.batch.full(l.work.SegmentSize) {
+	if !l.full() {
 		return nil
 	}
 	if err := l.flush(ctx); err != nil {
@@ -181,39 +243,55 @@ func (l *loader) nextSegment(ctx context.Context, at *position, segment int64) e
 // take makes a row of a record, or a reject, or nothing if the pipeline filters it.
 func (l *loader) take(ctx context.Context, at position, t *pipeline.Transformer, rec *contracts.Record) error {
 	counts := &l.parts[at.part].Counts
-	counts.Read++
 	if rec.Problem != nil {
 		return l.reject(ctx, at, rec, *rec.Problem)
 	}
 	_, row, result, problem := t.Transform(rec, l.batch.rows.tail())
 	switch result {
 	case pipeline.Filtered:
-		counts.Filtered++
+		if l.pass == 0 {
+			counts.Read++
+			counts.Filtered++
+		}
 		return nil
 	case pipeline.Rejected:
 		return l.reject(ctx, at, rec, *problem)
 	default:
-		if l.passOver != nil && l.passOver(at.part, rec.Offset) {
+		if !l.mine(row) {
+			return nil
+		}
+		if counts.Read++; l.passOver != nil && l.passOver(at.part, rec.Offset) {
 			counts.Rejected++
 			return nil
 		}
 		l.batch.add(at.segment, at.part, row, rec, at.number)
-		if l.batch.bytes() > l.w.cfg.maxBatch {
-			return l.tooLong(at, rec)
+		if l.batch.bytes() > l.batch.share {
+			return l.grow(ctx)
 		}
 		return nil
 	}
 }
 
-// tooLong is the error of a segment whose rows do not fit into memory.
-func (l *loader) tooLong(at position, rec *contracts.Record) error {
-	return contracts.At(contracts.KindConfig, l.work.Parts[at.part].Object.Address(), rec.Offset,
-		"the rows of one segment take more than %d bytes: expected less from a segment of %d: load it with a smaller "+
-			"--chunk-size", l.w.cfg.maxBatch, l.work.SegmentSize)
+// tooLong is the error of rows of one key that do not fit into memory.
+func (l *loader) tooLong() error {
+	return contracts.At(contracts.KindConfig, l.work.Parts[0].Object.Address(), -1,
+		"the rows of one segment of %d bytes take far more memory than the %d bytes that segments may take here, or too "+
+			"many are of one key: load it with a smaller --chunk-size, or give workers more PENSTOCK_MEMORY",
+		l.work.SegmentSize, l.w.memory.total)
 }
 
+// reject rejects a record as it is read, in the first pass alone. What the database refuses of the segments before
+// comes first, as in every try.
 func (l *loader) reject(ctx context.Context, at position, rec *contracts.Record, p contracts.Problem) error {
-	l.parts[at.part].Counts.Rejected++
+	if l.pass > 0 {
+		return nil
+	}
+	counts := &l.parts[at.part].Counts
+	counts.Read++
+	counts.Rejected++
+	if err := l.settle(ctx); err != nil {
+		return err
+	}
 	return l.tell(ctx, at, rec, p)
 }
 
@@ -231,36 +309,6 @@ func (l *loader) tell(ctx context.Context, at position, rec *contracts.Record, p
 	}
 	setRaw(&line, rec.Raw)
 	return l.rejects.add(ctx, at.segment, line)
-}
-
-// flush writes the batch and counts what became of its records, each for the part that it came from: the last record
-// of a row is written, those before it are merged.
-func (l *loader) flush(ctx context.Context) error {
-	if l.batch.empty() {
-		return nil
-	}
-	refused, err := l.writer.Write(ctx, l.batch.finish(l.work.Base), l.work.BaseTime)
-	if err != nil {
-		return err
-	}
-	lost, err := l.refuse(ctx, refused)
-	if err != nil {
-		return err
-	}
-	for g := range int32(l.batch.groups.n) {
-		l.count(l.batch.groups.at(g), lost[int(g)])
-	}
-	l.batch.reset()
-	return nil
-}
-
-// count settles a group of which so many records are not in the table. All records of a group are of one part.
-func (l *loader) count(g *group, lost int64) {
-	counts := &l.parts[l.batch.entry(g.last).part].Counts
-	if kept := l.batch.records(g) - lost; kept > 0 {
-		counts.Written++
-		counts.Merged += kept - 1
-	}
 }
 
 func (l *loader) completion() contracts.Completion {

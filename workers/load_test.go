@@ -165,20 +165,6 @@ func TestPackedStreamsAreWrittenInTurn(t *testing.T) {
 	}
 }
 
-// TestRowsMuchLongerThanTheirSegment are an error that says what to do, not the end of memory.
-func TestRowsMuchLongerThanTheirSegment(t *testing.T) {
-	t.Parallel()
-	spec := fmt.Sprintf(offsetSpec, "  - {name: long, type: text, expr: 'repeat(\"x\", 1000)'}\n")
-	r := newRig(compiled(t, spec), write(accepting))
-	r.source.data["o"] = lines(100)
-	l := newLoader(r.Workers)
-	l.w.cfg.maxBatch = 50_000
-	_, err := l.load(t.Context(), work(r.source.part("o", "none", 0, 1)))
-	if contracts.KindOf(err) != contracts.KindConfig || !strings.Contains(err.Error(), "--chunk-size") {
-		t.Errorf("found %v", err)
-	}
-}
-
 // rejectRig has more than nine megabytes of rejects.
 func rejectRig(t testing.TB) (*rig, contracts.ChunkWork) {
 	t.Helper()

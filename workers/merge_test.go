@@ -49,11 +49,13 @@ type sample struct {
 	source  *store
 	records []record
 	chunks  []contracts.ChunkWork
+	hungry  bool // rows are thought to take so much memory that segments are read several times
 }
 
 func newSample(t *testing.T, seed uint64, static bool, badStatics bool) *sample {
 	t.Helper()
 	s := &sample{r: rand.New(rand.NewPCG(seed, 7)), source: &store{data: map[string][]byte{}}}
+	s.hungry = seed%3 == 0
 	statics, nulls := "", "unset"
 	if static {
 		statics = staticColumns
@@ -143,6 +145,9 @@ func (s *sample) run(t *testing.T, order *rand.Rand) (*memoryTable, *rig, []cont
 	r := newRig(s.c, write(table.write))
 	r.Objects = s.source
 	l := newLoader(r.Workers)
+	if s.hungry {
+		l.revision, l.ratio = "r", 4e6
+	}
 	completions := make([]contracts.Completion, len(s.chunks))
 	turns := append(order.Perm(len(s.chunks)), order.Perm(len(s.chunks))...)
 	for _, n := range turns[:len(s.chunks)+order.IntN(len(s.chunks)+1)] {

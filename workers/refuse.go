@@ -17,6 +17,7 @@ import (
 // inquest finds the records that the database does not take, and writes the rest of their rows.
 type inquest struct {
 	l      *loader
+	b      *batch
 	open   []*trial
 	groups map[int32]int    // of each guilty entry
 	guilty map[int32]string // reasons by entry
@@ -41,16 +42,16 @@ type cell struct {
 }
 
 // refuse deals with the rows that the database refused, and gives, for each group, how many of its records it lost.
-func (l *loader) refuse(ctx context.Context, refused []cql.Refusal) (map[int]int64, error) {
+func (l *loader) refuse(ctx context.Context, b *batch, refused []cql.Refusal) (map[int]int64, error) {
 	q := &inquest{
-		l: l, groups: map[int32]int{}, guilty: map[int32]string{}, rows: map[int]bool{}, held: map[cell]bool{},
+		l: l, b: b, groups: map[int32]int{}, guilty: map[int32]string{}, rows: map[int]bool{}, held: map[cell]bool{},
 	}
 	for _, r := range refused {
-		q.rows[int(l.batch.owner(r.Row))] = true
+		q.rows[int(b.owner(r.Row))] = true
 	}
 	arraigned := map[int]bool{}
 	for _, r := range refused {
-		if group := int(l.batch.owner(r.Row)); !arraigned[group] {
+		if group := int(b.owner(r.Row)); !arraigned[group] {
 			arraigned[group] = true
 			q.arraign(group, r.Reason)
 		}
@@ -67,12 +68,12 @@ func (l *loader) refuse(ctx context.Context, refused []cql.Refusal) (map[int]int
 	for i := range q.guilty {
 		lost[q.groups[i]]++
 	}
-	return lost, l.tellRefused(ctx, slices.Sorted(maps.Keys(q.guilty)), q.guilty)
+	return lost, l.tellRefused(ctx, b, slices.Sorted(maps.Keys(q.guilty)), q.guilty)
 }
 
 // arraign opens the trial of a refused group. A record that was alone in it is guilty without one.
 func (q *inquest) arraign(group int, reason string) {
-	b := q.l.batch
+	b := q.b
 	g := b.groups.at(int32(group))
 	if b.entry(g.last).prev < 0 {
 		q.convict(group, g.last, reason)
@@ -103,7 +104,7 @@ func (q *inquest) round(ctx context.Context) error {
 		} else {
 			q.acquit(t)
 		}
-		t.next = q.l.batch.entry(t.next).prev
+		t.next = q.b.entry(t.next).prev
 	}
 	q.open = slices.DeleteFunc(q.open, func(t *trial) bool { return t.next < 0 })
 	return nil
@@ -120,7 +121,7 @@ func (q *inquest) write(ctx context.Context, rows []cql.Row) (map[int]string, er
 
 // nextShare goes to the next record that has something of its own to write; false where there is none left.
 func (q *inquest) nextShare(t *trial) (cql.Row, bool) {
-	b := q.l.batch
+	b := q.b
 	for ; t.next >= 0; t.next = b.entry(t.next).prev {
 		values := unset(make([]cql.Value, 0, len(b.columns)), len(b.columns))
 		fillUnset(values, b.packed(t.next))
@@ -142,7 +143,7 @@ func (q *inquest) nextShare(t *trial) (cql.Row, bool) {
 
 // mayWrite says whether a column is the record's to write.
 func (q *inquest) mayWrite(t *trial, column int) bool {
-	b := q.l.batch
+	b := q.b
 	if b.columns[column].Role != cql.Static {
 		return !t.taken[column]
 	}
@@ -150,7 +151,7 @@ func (q *inquest) mayWrite(t *trial, column int) bool {
 }
 
 func (q *inquest) row(i int32, group int, values []cql.Value) cql.Row {
-	b := q.l.batch
+	b := q.b
 	at := q.l.work.Base + b.groups.at(int32(group)).segment
 	if b.timed {
 		at = b.time(i)
@@ -163,8 +164,8 @@ func (q *inquest) acquit(t *trial) {
 	for c, tried := range t.share {
 		switch {
 		case !tried:
-		case q.l.batch.columns[c].Role == cql.Static:
-			q.held[cell{t.next, c - q.l.batch.statics.first}] = true
+		case q.b.columns[c].Role == cql.Static:
+			q.held[cell{t.next, c - q.b.statics.first}] = true
 		default:
 			t.taken[c] = true
 		}
@@ -175,7 +176,7 @@ func (q *inquest) acquit(t *trial) {
 // has in the table.
 func (q *inquest) convict(group int, i int32, reason string) {
 	q.guilty[i], q.groups[i] = reason, group
-	b := q.l.batch
+	b := q.b
 	if !b.hasStatics() {
 		return
 	}
@@ -203,7 +204,7 @@ func (q *inquest) replaceLost(ctx context.Context) error {
 		if _, bad := q.guilty[lost.entry]; bad || q.held[lost] {
 			continue
 		}
-		group := int(q.l.batch.statics.group[lost.entry])
+		group := int(q.b.statics.group[lost.entry])
 		reasons, err := q.write(ctx, []cql.Row{q.row(lost.entry, group, q.only(lost))})
 		if err != nil {
 			return err
@@ -219,7 +220,7 @@ func (q *inquest) replaceLost(ctx context.Context) error {
 
 // only is a record's key and one static value.
 func (q *inquest) only(of cell) []cql.Value {
-	b := q.l.batch
+	b := q.b
 	values := unset(make([]cql.Value, 0, len(b.columns)), len(b.columns))
 	fillUnset(values, b.packed(of.entry))
 	for c := range values {

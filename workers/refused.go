@@ -12,17 +12,17 @@ import (
 
 // tellRefused rejects records of the batch, given in its order, for the reasons that the database had. Where an object
 // is no longer what it was, that is its part's error, and what it does not say any more counts as not read.
-func (l *loader) tellRefused(ctx context.Context, refused []int32, reasons map[int32]string) error {
+func (l *loader) tellRefused(ctx context.Context, b *batch, refused []int32, reasons map[int32]string) error {
 	for len(refused) > 0 {
-		part, n := int(l.batch.entry(refused[0]).part), 0
-		for n < len(refused) && int(l.batch.entry(refused[n]).part) == part {
+		part, n := int(b.entry(refused[0]).part), 0
+		for n < len(refused) && int(b.entry(refused[n]).part) == part {
 			n++
 		}
 		tell := l.tellAgain
-		if l.batch.kept {
+		if b.kept {
 			tell = l.tellKept
 		}
-		told, err := tell(ctx, part, refused[:n], reasons)
+		told, err := tell(ctx, b, part, refused[:n], reasons)
 		result := &l.parts[part]
 		result.Counts.Rejected += int64(told)
 		if err != nil {
@@ -39,11 +39,11 @@ func (l *loader) tellRefused(ctx context.Context, refused []int32, reasons map[i
 
 // tellKept rejects records of one part and says how many, as tellAgain does.
 func (l *loader) tellKept(
-	ctx context.Context, part int, refused []int32, reasons map[int32]string,
+	ctx context.Context, b *batch, part int, refused []int32, reasons map[int32]string,
 ) (told int, err error) {
 	for _, i := range refused {
-		s, offset := l.batch.sources.at(i), l.batch.entry(i).offset
-		rec := contracts.Record{Offset: offset, Length: s.length, Raw: l.batch.raws.at(s.raw, s.cut)}
+		s, offset := b.sources.at(i), b.entry(i).offset
+		rec := contracts.Record{Offset: offset, Length: s.length, Raw: b.raws.at(s.raw, s.cut)}
 		at := position{part: part, segment: l.segmentOf(l.work.Parts[part], offset), number: s.number}
 		if err := l.tell(ctx, at, &rec, refusal(reasons[i])); err != nil {
 			return told, err
@@ -55,7 +55,7 @@ func (l *loader) tellKept(
 
 // tellAgain reads the part again.
 func (l *loader) tellAgain(
-	ctx context.Context, part int, refused []int32, reasons map[int32]string,
+	ctx context.Context, b *batch, part int, refused []int32, reasons map[int32]string,
 ) (told int, err error) {
 	r, err := l.openPart(ctx, part)
 	if err != nil {
@@ -63,7 +63,7 @@ func (l *loader) tellAgain(
 	}
 	for _, i := range refused {
 		var rec *contracts.Record
-		if rec, err = r.seek(l.batch.entry(i).offset); err != nil {
+		if rec, err = r.seek(b.entry(i).offset); err != nil {
 			return told, r.end(err)
 		}
 		r.at.segment = l.segmentOf(r.part, rec.Offset)

@@ -203,9 +203,14 @@ type tables struct{ w Writer }
 func (t tables) Writer(context.Context, *pipeline.Compiled) (Writer, error) { return t.w, nil }
 
 // memoryDocs are reject objects in memory.
-type memoryDocs struct{ docs map[string][]byte }
+type memoryDocs struct {
+	mu   sync.Mutex
+	docs map[string][]byte
+}
 
 func (m *memoryDocs) Put(_ context.Context, key string, data []byte) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	if m.docs == nil {
 		m.docs = map[string][]byte{}
 	}

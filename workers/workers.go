@@ -67,15 +67,14 @@ type Rejects interface {
 // Config sets workers up. Zero values take the defaults of docs/interface.md.
 type Config struct {
 	Name        string             // of this process, for completions
-	Concurrency int                // chunks in flight
+	Concurrency int                // chunks that are read at a time; as many more may be on their way to the table
 	Attempts    int                // failures of a chunk before it is a dead letter
 	Lease       time.Duration      // the queue's ack wait
 	Grace       time.Duration      // to finish what is held, after Run's context ends
-	MaxSegment  int64              // bytes: a chunk with larger segments is dead
+	Memory      int64              // bytes that what was read may take: bounds the chunks in flight, and segments
 	Subjects    contracts.Subjects // of the dead letters
 	Log         *slog.Logger
 	Now         func() time.Time
-	maxBatch    int64 // bytes that the rows of one segment may take
 }
 
 func (c Config) withDefaults() Config {
@@ -83,8 +82,7 @@ func (c Config) withDefaults() Config {
 	c.Attempts = cmp.Or(c.Attempts, 5)
 	c.Lease = cmp.Or(c.Lease, 30*time.Second)
 	c.Grace = cmp.Or(c.Grace, 30*time.Second)
-	c.maxBatch = cmp.Or(c.maxBatch, 1<<30)
-	c.MaxSegment = cmp.Or(c.MaxSegment, 64<<20)
+	c.Memory = cmp.Or(c.Memory, 256<<20)
 	c.Subjects.Prefix = cmp.Or(c.Subjects.Prefix, contracts.DefaultSubjects.Prefix)
 	c.Log = cmp.Or(c.Log, slog.New(slog.DiscardHandler))
 	if c.Now == nil {
@@ -109,12 +107,19 @@ type Parts struct {
 // Workers are the workers of one process. Make them with New and Run them once.
 type Workers struct {
 	Parts
-	cfg   Config
-	pools pools
+	cfg     Config
+	pools   pools
+	memory  *memory
+	reading chan struct{} // full where as many chunks are being read as may
 }
 
 // New makes workers.
-func New(cfg Config, p Parts) *Workers { return &Workers{Parts: p, cfg: cfg.withDefaults()} }
+func New(cfg Config, p Parts) *Workers {
+	cfg = cfg.withDefaults()
+	return &Workers{
+		Parts: p, cfg: cfg, memory: newMemory(cfg.Memory), reading: make(chan struct{}, cfg.Concurrency),
+	}
+}
 
 // errLeaving is the cause of a work context that ends because the process does.
 var errLeaving = errors.New("this worker is leaving")
@@ -124,7 +129,7 @@ func (w *Workers) Run(ctx context.Context) error {
 	work, stop := context.WithCancelCause(context.WithoutCancel(ctx))
 	var pulling, waiting sync.WaitGroup
 	waiting.Go(func() { w.endAfterGrace(ctx, work, stop) })
-	for range w.cfg.Concurrency {
+	for range 2 * w.cfg.Concurrency {
 		pulling.Go(func() { w.pull(ctx, work) })
 	}
 	pulling.Wait()
@@ -143,20 +148,34 @@ func (w *Workers) endAfterGrace(fetch, work context.Context, stop context.Cancel
 	}
 }
 
-// pull takes one message after the other while fetch lasts; each is worked on under work.
+// pull takes one message after the other while fetch lasts; each is worked on under work. It waits for a place among
+// those who read, which its chunk leaves when it is read: so the next is read while the rows of this one are written,
+// and no chunk is held in advance that another process could begin.
 func (w *Workers) pull(fetch, work context.Context) {
 	loader := newLoader(w)
+	loader.fetch = fetch
 	for fetch.Err() == nil {
-		m, err := w.Chunks.Next(fetch)
-		if fetch.Err() != nil && m == nil {
-			return
+		select {
+		case w.reading <- struct{}{}:
+			loader.read = sync.OnceFunc(func() { <-w.reading })
+			w.pullOne(fetch, work, loader)
+			loader.read()
+		case <-fetch.Done():
 		}
-		if err != nil {
-			w.cfg.Log.Warn("no chunks to be had", "err", err)
-			sleep(fetch, time.Second)
-			continue
-		}
-		w.handle(work, m, loader)
+	}
+}
+
+func (w *Workers) pullOne(fetch, work context.Context, l *loader) {
+	if fetch.Err() != nil {
+		return
+	}
+	m, err := w.Chunks.Next(fetch)
+	switch {
+	case err == nil:
+		w.handle(work, m, l)
+	case fetch.Err() == nil:
+		w.cfg.Log.Warn("no chunks to be had", "err", err)
+		sleep(fetch, time.Second)
 	}
 }
 

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"errors"
+	"math"
+	"runtime/debug"
 
 	"golang.org/x/sync/errgroup"
 
@@ -103,7 +105,7 @@ func soloWindow(v values) int {
 
 const leastWindow = 8
 
-// runWorkers works until ctx ends, with so many chunks in flight.
+// runWorkers works until ctx ends, reading so many chunks at a time.
 func (p *plant) runWorkers(ctx context.Context, concurrency int) error {
 	v := p.settings
 	cfg := workers.Config{
@@ -117,6 +119,10 @@ func (p *plant) runWorkers(ctx context.Context, concurrency int) error {
 	if cfg.Grace, err = v.duration("grace"); err != nil {
 		return err
 	}
+	if cfg.Memory, err = v.memory(); err != nil {
+		return err
+	}
+	limitHeap(cfg.Memory)
 	chunks, err := p.queue.Chunks(ctx)
 	if err != nil {
 		return err
@@ -126,6 +132,18 @@ func (p *plant) runWorkers(ctx context.Context, concurrency int) error {
 		Store: p.store, Objects: p.objects, Queue: p.queue, Chunks: workerInbox{chunks}, Pipelines: p.pipelines,
 		Tables: p.pipelines, Rejects: p.rejectDocs(), RejectDocs: p.rejectDocs(),
 	}).Run(ctx)
+}
+
+// besidesRows is what a process takes beside the rows that its workers hold: batches on their way, readers, and
+// whatever is embedded.
+const besidesRows = 72 << 20
+
+// limitHeap makes the garbage collector work harder rather than let the process outgrow what its workers may take. A
+// limit that the environment sets (GOMEMLIMIT) stays.
+func limitHeap(memory int64) {
+	if debug.SetMemoryLimit(-1) == math.MaxInt64 {
+		debug.SetMemoryLimit(memory + besidesRows)
+	}
 }
 
 // rejectDocs are the reject objects.

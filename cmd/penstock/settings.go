@@ -49,8 +49,9 @@ var settings = []setting{
 	{key: "state_bucket", def: "penstock-state"}, {key: "rejects_bucket", def: "penstock-rejects"},
 	{
 		key: "workers", flag: "workers", def: strconv.Itoa(min(4, runtime.NumCPU())),
-		usage: "chunks in flight in this process; 0 leaves the work to others",
+		usage: "chunks that this process reads at a time; 0 leaves the work to others",
 	},
+	{key: "memory", flag: "memory", def: "256MiB", usage: "bytes that what workers have read may take in this process"},
 	{key: "chunk_size", flag: "chunk-size", def: "auto", usage: "segment size for planning; auto: by what there is to load"},
 	{key: "max_workers", def: "8"}, {key: "max_record", def: "1MiB"}, {key: "window", def: "256"}, {key: "attempts", def: "5"},
 	{key: "reconcile", def: "30s"}, {key: "grace", def: "30s"},
@@ -170,6 +171,7 @@ func (v values) check() error {
 	}
 	note(v.chunkSize())
 	note(v.size("max_record", 1, dispatcher.MaxChunkSize))
+	note(v.memory())
 	note(v.choice("s3_style", "auto", "path", "host"))
 	note(v.choice("log_format", "text", "json"))
 	note(v.choice("log_level", "", "debug", "info", "warn", "error"))
@@ -277,6 +279,9 @@ func (v values) chunkSize() (int64, error) {
 	}
 	return n, err
 }
+
+// memory is how many bytes workers may take for what they have read.
+func (v values) memory() (int64, error) { return v.size("memory", 16<<20, 1<<40) }
 
 // dataDir is the data folder's absolute path.
 func (v values) dataDir() (string, error) {

@@ -29,7 +29,7 @@ var faults = []fault{
 	{
 		name: "rejects stored after the completion",
 		edits: []edit{
-			{"workers/load.go", "if err := l.rejects.flush(ctx); err != nil {", "if err := ctx.Err(); err != nil {"},
+			{"workers/load.go", "return l.rejects.flush(ctx)", "return ctx.Err()"},
 			{"workers/handle.go", "return l.dropCheckpoint(ctx)", "return l.rejects.flush(ctx)"},
 		},
 		pkg: "./workers", test: "TestAcknowledgedLast",
@@ -85,6 +85,12 @@ var faults = []fault{
 		edits: []edit{{"workers/eventtime.go", "dst = append(dst, b.row(b.repack(), at))",
 			"dst = append(dst, b.row(b.repack(), b.time(g.last)+0*at))"}},
 		pkg: "./workers", test: "TestEventTimeDecides",
+	},
+	{
+		name: "records of one key read in several passes",
+		edits: []edit{{"workers/share.go", "crc32.ChecksumIEEE(key)%uint32(l.passes)",
+			"uint32(l.parts[0].Counts.Read+int64(len(key)))%uint32(l.passes)"}},
+		pkg: "./workers", test: "TestMergingEqualsOneRecordAtATime",
 	},
 	{
 		name:  "half a segment written",
