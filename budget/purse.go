@@ -97,8 +97,8 @@ func (p *Purse) buy(ctx context.Context, length time.Duration) error {
 	}
 }
 
-// jitter grows with each try, up to a second: the more there are who want to buy, the less often each asks.
-func jitter(n int) time.Duration { return rand.N(time.Duration(min(n, 100)) * slice / 10) }
+// jitter grows with each try, up to two slices: the more there are who want to buy, the less often each asks.
+func jitter(n int) time.Duration { return rand.N(time.Duration(min(n, 20)) * slice / 10) }
 
 // bid tries to buy a slice. wait is how long there is none to be had.
 func (p *Purse) bid(ctx context.Context, length time.Duration) (bought bool, wait time.Duration, err error) {
