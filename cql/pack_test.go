@@ -197,6 +197,42 @@ func TestPackersDoNotAllocate(t *testing.T) {
 	}
 }
 
+// TestPackHex tries each byte at each place of a uuid.
+func TestPackHex(t *testing.T) {
+	t.Parallel()
+	uuids := shortWay{"uuid", packUUID, Type{Kind: UUID}.AppendText}
+	for at := range 36 {
+		taken := 0
+		for c := range 256 {
+			text := []byte("00000000-1111-2222-3333-444444444444")
+			text[at] = byte(c)
+			if uuids.check(t, text) {
+				taken++
+			}
+		}
+		if want := map[bool]int{true: 1, false: 22}[at == 8 || at == 13 || at == 18 || at == 23]; taken != want {
+			t.Errorf("byte %d: %d values take the short way, expected %d", at, taken, want)
+		}
+	}
+}
+
+// TestPackDigits tries each byte at each place of numbers, dates and times.
+func TestPackDigits(t *testing.T) {
+	t.Parallel()
+	for _, w := range shortWays(t) {
+		for _, whole := range []string{"1", "12", "1234", "12.45", "-1234.67", "12345678", "1234567.9", "123456789012.4567",
+			"-1234567890123456", "2026-11-12", "2026-11-12T10:11:12.345Z", "2026-11-12 10:11:12+01:00", "false", "a text"} {
+			for at := range whole {
+				for c := range 256 {
+					text := []byte(whole)
+					text[at] = byte(c)
+					w.check(t, text)
+				}
+			}
+		}
+	}
+}
+
 func TestPackNullAndUnset(t *testing.T) {
 	t.Parallel()
 	room := make([]byte, PackRoom)

@@ -27,7 +27,7 @@ func packUUID(room, text []byte) int {
 func eightHex(w uint64) (v, odd uint64) {
 	v = w&(0x0f*everyByte) + 9*(w>>6&everyByte)
 	letters := (v + 6*everyByte) >> 4 & everyByte // 1 where the value is 10 or more
-	odd = v&(0xf0*everyByte) | (v + '0'*everyByte + ('a'-10-'0')*letters) ^ (w | letters<<5)
+	odd = v&(0xf0*everyByte) | ((v + '0'*everyByte + ('a'-10-'0')*letters) ^ (w | letters<<5))
 	v = (v<<4 | v>>8) & 0x00ff00ff00ff00ff
 	v = (v | v>>8) & 0x0000ffff0000ffff
 	return (v | v>>16) & 0xffffffff, odd
