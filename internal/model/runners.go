@@ -168,7 +168,7 @@ func (t runnerTurn) fill() {
 	})
 }
 
-// publish is window.publish and Queue.PublishChunk: content where the chunk is queued already.
+// publish is window.publish and Queue.PublishChunks: content where the chunk is queued already.
 func (t runnerTurn) publish(n *state, r *runner, j *job, c uint8) {
 	if t.Broken == BaseAfterPublish {
 		n.clock = max(n.clock, r.plan.base+uint8(t.chunks(t.job)))
