@@ -82,7 +82,7 @@ func (c Config) withDefaults() Config {
 	c.Attempts = cmp.Or(c.Attempts, 5)
 	c.Lease = cmp.Or(c.Lease, 30*time.Second)
 	c.Grace = cmp.Or(c.Grace, 30*time.Second)
-	c.Memory = cmp.Or(c.Memory, 256<<20)
+	c.Memory = cmp.Or(c.Memory, 192<<20)
 	c.Subjects.Prefix = cmp.Or(c.Subjects.Prefix, contracts.DefaultSubjects.Prefix)
 	c.Log = cmp.Or(c.Log, slog.New(slog.DiscardHandler))
 	if c.Now == nil {
