@@ -99,6 +99,11 @@ BASELINE := internal/bench/testdata/bench-micro.txt
 bench-micro: ## parse, scan, transform, group, encode, plan, dispatch, fold: each step alone, beside the committed baseline
 	@mkdir -p bin
 	@go test -run '^$$' -bench . -benchmem -benchtime 0.2s -count 6 $(ARGS) $(MICRO) | tee bin/bench-micro.txt
+ifeq ($(ARGS),)
+	@$(MAKE) --no-print-directory setup build
+	@$(WITH_SERVERS) -cassandra=false env $(TEST) -run '^$$' -bench 'Dispatch|FoldEvents' -benchtime 1x \
+		./internal/bench | tee -a bin/bench-micro.txt
+endif
 	@benchstat=$$(go run ./internal/testenv/cmd/setup benchstat) && "$$benchstat" $(BASELINE) bin/bench-micro.txt
 
 .PHONY: bench-baseline
