@@ -24,8 +24,8 @@ import (
 // A table of the benchmarks of scale takes tableLatency for the rows of a chunk, and no CPU time: so long that two
 // cores are no limit for 64 workers.
 const (
-	tableLatency    = 5 * time.Second
-	chunksPerWorker = 4
+	tableLatency    = 4 * time.Second
+	chunksPerWorker = 16
 )
 
 // BenchmarkScaleWorkers loads as many chunks a worker by 1 to 64 workers: efficiency is rows a second of n workers by n
@@ -35,8 +35,8 @@ func BenchmarkScaleWorkers(b *testing.B) {
 	for _, n := range []int{1, 4, 16, 64} {
 		b.Run(strconv.Itoa(n), func(b *testing.B) {
 			for b.Loop() {
-				l := newScaleLab(b, n*chunksPerWorker, n, tableLatency)
-				seconds, _ := l.load(1 << 20)
+				l := newScaleLab(b, n, n, tableLatency) // as many MiB as workers
+				seconds, _ := l.load(1 << 20 / chunksPerWorker)
 				rate := float64(l.rows()) / seconds
 				if n == 1 {
 					alone = rate
