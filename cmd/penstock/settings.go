@@ -52,9 +52,12 @@ var settings = []setting{
 		usage: "chunks that this process reads at a time; 0 leaves the work to others",
 	},
 	{key: "memory", flag: "memory", def: "192MiB", usage: "bytes that what workers have read may take in this process"},
-	{key: "chunk_size", flag: "chunk-size", def: "auto", usage: "segment size for planning; auto: by what there is to load"},
-	{key: "max_workers", def: "8"}, {key: "max_record", def: "1MiB"}, {key: "window", def: "256"}, {key: "attempts", def: "5"},
-	{key: "reconcile", def: "30s"}, {key: "grace", def: "30s"},
+	{
+		key: "chunk_size", flag: "chunk-size", def: "auto",
+		usage: "segment size for planning; auto: by what there is to load",
+	},
+	{key: "max_workers", def: "8"}, {key: "max_record", def: "1MiB"}, {key: "window", def: "256"},
+	{key: "attempts", def: "5"}, {key: "reconcile", def: "30s"}, {key: "grace", def: "30s"},
 	{key: "log_level", flag: "log-level", usage: "debug, info, warn, error"},
 	{key: "log_format", flag: "log-format", def: "text", usage: "text or json"},
 }

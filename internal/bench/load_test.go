@@ -12,7 +12,7 @@ import (
 )
 
 // loadMiB bounds a process that loads, with embedded NATS and S3 in it, whatever the size of the file.
-const loadMiB = 300
+const loadMiB = 384
 
 // BenchmarkLoad loads one CSV file of ten columns by `penstock load`, everything but Cassandra in the one process.
 func BenchmarkLoad(b *testing.B) {
