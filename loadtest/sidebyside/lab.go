@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"time"
 
 	"github.com/penstock-io/penstock/internal/testenv/servers"
@@ -77,9 +78,10 @@ func (l *lab) stop() {
 	}
 }
 
-// environment by which Penstock finds the servers.
+// environment by which Penstock finds the servers, and knows that no worker on another machine takes part.
 func (l *lab) environment(data string) []string {
 	return []string{
+		fmt.Sprintf("PENSTOCK_MAX_WORKERS=%d", runtime.NumCPU()),
 		"PENSTOCK_TARGET=cassandra://" + l.cassandra.Addr, "PENSTOCK_NATS_URL=" + l.nats.URL,
 		"PENSTOCK_S3_URL=" + l.minio.URL, "PENSTOCK_S3_ACCESS_KEY=" + l.minio.AccessKey,
 		"PENSTOCK_S3_SECRET_KEY=" + l.minio.SecretKey, "PENSTOCK_DATA=" + data,
