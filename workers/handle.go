@@ -213,7 +213,7 @@ func (w *Workers) settle(ctx context.Context, m Message, held *lease, work contr
 	kind := contracts.KindOf(err)
 	switch {
 	case err == nil:
-		return m.Ack(ctx)
+		return acknowledge(ctx, m, held)
 	case kind.Transient() || ctx.Err() != nil:
 		return handBack(m, held, 0)
 	case kind == contracts.KindInternal:
@@ -233,7 +233,7 @@ func (w *Workers) settle(ctx context.Context, m Message, held *lease, work contr
 	if err := w.bury(ctx, work, m.Deliveries(), contracts.Info(err)); err != nil {
 		return err
 	}
-	return m.Ack(ctx)
+	return acknowledge(ctx, m, held)
 }
 
 // bury stores and tells that a piece of work will never be done.
@@ -245,6 +245,16 @@ func (w *Workers) bury(
 	}
 	c := contracts.Completion{Job: work.Job, Chunk: work.Chunk, Error: info, Worker: w.cfg.Name, Attempts: deliveries}
 	return w.conclude(ctx, c, work)
+}
+
+// acknowledge takes a message out of the queue. A worker that leaves meanwhile may not have been heard, and hands it back:
+// another then finds the outcome at once, not when the lease runs out.
+func acknowledge(ctx context.Context, m Message, held *lease) error {
+	err := m.Ack(ctx)
+	if err != nil && ctx.Err() != nil {
+		return handBack(m, held, 0)
+	}
+	return err
 }
 
 func handBack(m Message, held *lease, delay time.Duration) error {

@@ -137,6 +137,7 @@ type message struct {
 	data       []byte
 	deliveries int
 	progress   func() error // nil: always fine
+	acking     func()       // called before an acknowledgement is answered, unless nil
 	mu         sync.Mutex
 	settled    []string
 }
@@ -158,6 +159,9 @@ func (m *message) Progress() error {
 	return m.progress()
 }
 func (m *message) Ack(ctx context.Context) error {
+	if m.acking != nil {
+		m.acking()
+	}
 	return errors.Join(m.note("ack"), ctx.Err())
 }
 func (m *message) Nak(delay time.Duration) error { return m.note("nak " + delay.String()) }

@@ -64,6 +64,17 @@ func TestGrace(t *testing.T) {
 	})
 }
 
+// TestUnheardAckIsHandedBack: whoever leaves before the queue has answered does not leave its message to its lease.
+func TestUnheardAckIsHandedBack(t *testing.T) {
+	t.Parallel()
+	r, w := oneRow(t, write(accepting))
+	m := newMessage(t, w, 1)
+	ctx, leave := context.WithCancel(t.Context())
+	m.acking = leave
+	r.withState(t).handle(ctx, m, newLoader(r.Workers))
+	m.expect(t, "ack", "nak 0s")
+}
+
 // TestIdleWorkersLeaveAtOnce, and nothing of them stays: synctest would find it.
 func TestIdleWorkersLeaveAtOnce(t *testing.T) {
 	t.Parallel()

@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/gocql/gocql"
+	"github.com/penstock-io/penstock/contracts"
 	"github.com/penstock-io/penstock/cql"
 )
 
@@ -88,6 +90,25 @@ func TestTroubledBatchesAreSentAgain(t *testing.T) {
 			wantRows(t, f, rows)
 		})
 	}
+}
+
+// TestListedTableIsWaitedFor: a node that goes on not knowing a table which its schema lists is busy, and no reason to
+// give the rows up.
+func TestListedTableIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	db, p := proxied(t)
+	f := readings(t, db)
+	w := f.writer(cql.WriteOptions{})
+	w.patience = 0
+	p.trouble(func([]byte) verdict {
+		return verdict{refuse: errorBody(gocql.ErrCodeInvalid, "table readings does not exist")}
+	})
+	rows := spreadRows(20)
+	_, err := w.Write(t.Context(), rows, time.Now())
+	wantError(t, err, contracts.KindUnavailable, f.table.FullName(), "does not know the table yet, which the schema lists")
+	p.trouble(nil)
+	f.write(w, rows...)
+	wantRows(t, f, rows)
 }
 
 // spreadRows are rows of many partitions, small and large, each at a time of its own.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gocql/gocql"
+	"github.com/penstock-io/penstock/contracts"
 	"github.com/penstock-io/penstock/cql"
 )
 
@@ -116,8 +117,9 @@ func (c *call) checkOnce(ctx context.Context) error {
 // refused says that the database understood the request and will never take it.
 func refused(err error) bool { return code(err) == gocql.ErrCodeInvalid && !unknownTable(err) }
 
-// unknownTable says that the node does not know the table. For a moment after its making that is so although the
-// schema's own tables list it, and it is no fault of a row. The protocol has no code for it in a write.
+// unknownTable says that the node does not know the table. After its making that is so for a while, on a busy node for
+// half a minute and more, although the schema's own tables list it: no fault of a row, and none that stays. The protocol
+// has no code for it in a write.
 func unknownTable(err error) bool {
 	e, ok := errors.AsType[gocql.RequestError](err)
 	return ok && e.Code() == gocql.ErrCodeInvalid &&
@@ -143,12 +145,14 @@ func (c *call) retry(ctx context.Context, batch []entry) error {
 			if gone := c.checkOnce(ctx); gone != nil {
 				return gone
 			}
+			err = contracts.Errorf(contracts.KindUnavailable,
+				"write to %s: its node does not know the table yet, which the schema lists: %w", c.w.table.FullName(), err)
 		}
 		err = explain(ctx, "write to "+c.w.table.FullName(), err)
 		if !transient(err) {
 			return err
 		}
-		if c.stalled(began) > patience {
+		if c.stalled(began) > c.w.patience {
 			return err
 		}
 		if err := wait(ctx, jitter(backoff(n))); err != nil {
@@ -157,11 +161,9 @@ func (c *call) retry(ctx context.Context, batch []entry) error {
 	}
 }
 
-// transient says that another try may mend it. A server's internal error may be a passing one, and a table's absence
-// too; if it stays, its kind tells the caller that waiting does not help.
-func transient(err error) bool {
-	return unavailable(err) || code(err) == gocql.ErrCodeServer || unknownTable(err)
-}
+// transient says that another try may mend it. A server's internal error may be a passing one; if it stays, its kind
+// tells the caller that waiting does not help.
+func transient(err error) bool { return unavailable(err) || code(err) == gocql.ErrCodeServer }
 
 // stalled is how long nothing was acknowledged.
 func (c *call) stalled(began time.Time) time.Duration {

@@ -25,6 +25,7 @@ type Writer struct {
 	ttl         int64
 	pace        func(ctx context.Context, rows, bytes int) error // nil: no batch waits
 	limit       *limiter
+	patience    time.Duration
 	warn        thresholds
 	multi       []bool // of the columns behind the key: those that the server stores as many cells
 	fits        atomic.Pointer[fit]
@@ -35,7 +36,7 @@ type Writer struct {
 // written twice with one result).
 func (db *DB) Writer(ctx context.Context, t cql.Table, o cql.WriteOptions) (*Writer, error) {
 	w := &Writer{db: db, table: t, insert: cql.Insert(t, o.TTL > 0), ttl: o.TTL, pace: o.Pace,
-		limit: newLimiter()}
+		limit: newLimiter(), patience: patience}
 	for _, c := range t.Columns {
 		if !isKey(c.Role) {
 			w.multi = append(w.multi, c.Type.Multi())
