@@ -247,8 +247,8 @@ func (w *Workers) bury(
 	return w.conclude(ctx, c, work)
 }
 
-// acknowledge takes a message out of the queue. A worker that leaves meanwhile may not have been heard, and hands it back:
-// another then finds the outcome at once, not when the lease runs out.
+// acknowledge takes a message out of the queue. A worker that leaves meanwhile may not have been heard, and hands it
+// back: another then finds the outcome at once, not when the lease runs out.
 func acknowledge(ctx context.Context, m Message, held *lease) error {
 	err := m.Ack(ctx)
 	if err != nil && ctx.Err() != nil {

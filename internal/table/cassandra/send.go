@@ -118,8 +118,8 @@ func (c *call) checkOnce(ctx context.Context) error {
 func refused(err error) bool { return code(err) == gocql.ErrCodeInvalid && !unknownTable(err) }
 
 // unknownTable says that the node does not know the table. After its making that is so for a while, on a busy node for
-// half a minute and more, although the schema's own tables list it: no fault of a row, and none that stays. The protocol
-// has no code for it in a write.
+// half a minute and more, although the schema's own tables list it: no fault of a row, and none that stays. The
+// protocol has no code for it in a write.
 func unknownTable(err error) bool {
 	e, ok := errors.AsType[gocql.RequestError](err)
 	return ok && e.Code() == gocql.ErrCodeInvalid &&
