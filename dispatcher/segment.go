@@ -6,8 +6,9 @@ import "github.com/penstock-io/penstock/contracts"
 // the more of it there is, and each chunk has costs of its own: so it is large, as long as all workers have their share
 // of the job.
 const (
-	// leastSegment keeps a chunk's own costs, some 6 ms of CPU time, below a tenth of what its rows cost.
-	leastSegment = 1 << 20
+	// leastSegment is what a worker loads in a second or two: what more workers could save of that is less than what rows
+	// cost the database more that are grouped in smaller pieces.
+	leastSegment = 8 << 20
 	// mostSegment is what a worker of 384 MiB holds two of: rows, raw records and index come to four times a segment.
 	mostSegment = 32 << 20
 	// shares is how many chunks each worker gets: with fewer the last one of a slow worker is long waited for.
@@ -25,6 +26,8 @@ func (p *planner) hold(o contracts.Object) (enough bool) {
 
 // segmentFor is the size of the segments of so many bytes: a share of them, in whole MiB.
 func segmentFor(bytes int64, workers int) int64 {
-	unit := int64(leastSegment * shares * max(workers, 1)) // makes one MiB of each share
-	return min(max((bytes-1)/unit+1, 1)*leastSegment, mostSegment)
+	const unit = 1 << 20
+	all := int64(shares * max(workers, 1))
+	share := (bytes + all*unit - 1) / (all * unit) * unit
+	return min(max(share, leastSegment), mostSegment)
 }
