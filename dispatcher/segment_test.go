@@ -33,7 +33,7 @@ func TestSegmentsAreChosen(t *testing.T) {
 		"over objects":                {sizes: []int64{30 * mib, 30 * mib}, workers: 2, segment: 10 * mib, chunks: 6},
 		"no workers":                  {sizes: []int64{30 * mib}, segment: 10 * mib, chunks: 3},
 		"given":                       {sizes: []int64{60 * mib}, workers: 2, given: 30 * mib, segment: 30 * mib, chunks: 2},
-		"what is loaded counts not":   {sizes: []int64{600 * mib, 54 * mib}, workers: 2, loaded: 1, segment: 9 * mib, chunks: 6},
+		"loaded ones do not count":    {sizes: []int64{600 * mib, 54 * mib}, workers: 2, loaded: 1, segment: 9 * mib, chunks: 6},
 		"enough before the last ones": {sizes: []int64{300 * mib, mib, mib}, workers: 1, segment: 32 * mib, chunks: 11},
 	} {
 		t.Run(name, func(t *testing.T) {
