@@ -23,18 +23,18 @@ func TestSegmentsAreChosen(t *testing.T) {
 		chunks  int
 		loaded  int // so many of the first objects are in the ledger
 	}{
-		"nothing":                     {workers: 2, segment: 8 * mib},
-		"one byte":                    {sizes: []int64{1}, workers: 2, segment: 8 * mib, chunks: 1},
-		"a share for each":            {sizes: []int64{60 * mib}, workers: 2, segment: 10 * mib, chunks: 6},
-		"a byte more":                 {sizes: []int64{60*mib + 1}, workers: 2, segment: 11 * mib, chunks: 6},
-		"in whole MiB":                {sizes: []int64{100e6}, workers: 2, segment: 16 * mib, chunks: 6},
-		"not below the least":         {sizes: []int64{32 * mib}, workers: 64, segment: 8 * mib, chunks: 4},
-		"not above the most":          {sizes: []int64{1024 * mib}, workers: 2, segment: 32 * mib, chunks: 32},
-		"over objects":                {sizes: []int64{30 * mib, 30 * mib}, workers: 2, segment: 10 * mib, chunks: 6},
-		"no workers":                  {sizes: []int64{30 * mib}, segment: 10 * mib, chunks: 3},
-		"given":                       {sizes: []int64{60 * mib}, workers: 2, given: 30 * mib, segment: 30 * mib, chunks: 2},
-		"loaded ones do not count":    {sizes: []int64{600 * mib, 54 * mib}, workers: 2, loaded: 1, segment: 9 * mib, chunks: 6},
-		"enough before the last ones": {sizes: []int64{300 * mib, mib, mib}, workers: 1, segment: 32 * mib, chunks: 11},
+		"nothing":                  {workers: 2, segment: 8 * mib},
+		"one byte":                 {sizes: []int64{1}, workers: 2, segment: 8 * mib, chunks: 1},
+		"a share for each":         {sizes: []int64{60 * mib}, workers: 2, segment: 10 * mib, chunks: 6},
+		"a byte more":              {sizes: []int64{60*mib + 1}, workers: 2, segment: 11 * mib, chunks: 6},
+		"in whole MiB":             {sizes: []int64{100e6}, workers: 2, segment: 16 * mib, chunks: 6},
+		"not below the least":      {sizes: []int64{32 * mib}, workers: 64, segment: 8 * mib, chunks: 4},
+		"not above the most":       {sizes: []int64{1024 * mib}, workers: 2, segment: 32 * mib, chunks: 32},
+		"over objects":             {sizes: []int64{30 * mib, 30 * mib}, workers: 2, segment: 10 * mib, chunks: 6},
+		"no workers":               {sizes: []int64{30 * mib}, segment: 10 * mib, chunks: 3},
+		"given":                    {sizes: []int64{60 * mib}, workers: 2, given: 30 * mib, segment: 30 * mib, chunks: 2},
+		"loaded ones do not count": {sizes: []int64{600 * mib, 54 * mib}, workers: 2, loaded: 1, segment: 9 * mib, chunks: 6},
+		"enough before the last":   {sizes: []int64{300 * mib, mib, mib}, workers: 1, segment: 32 * mib, chunks: 11},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
