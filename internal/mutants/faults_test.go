@@ -89,7 +89,7 @@ var faults = []fault{
 	{
 		name: "records of one key read in several passes",
 		edits: []edit{{"workers/share.go", "crc32.ChecksumIEEE(key)%uint32(l.passes)",
-			"uint32(l.parts[0].Counts.Read+int64(len(key)))%uint32(l.passes)"}},
+			"(crc32.ChecksumIEEE(key)+uint32(l.parts[0].Counts.Read))%uint32(l.passes)"}},
 		pkg: "./workers", test: "TestMergingEqualsOneRecordAtATime",
 	},
 	{
@@ -99,7 +99,7 @@ var faults = []fault{
 	},
 	{
 		name:  "static columns written by every row",
-		edits: []edit{{"workers/merge.go", "if b.hasStatics() {", "if b.hasStatics() && len(dst) < 0 {"}},
+		edits: []edit{{"workers/merge.go", "if b.hasStatics() {", "if b.hasStatics() && len(rows) < 0 {"}},
 		pkg:   "./workers", test: "TestMergingEqualsOneRecordAtATime",
 	},
 	{
@@ -125,7 +125,7 @@ var faults = []fault{
 	{
 		name: "base reused after the store was restored",
 		edits: []edit{{"state/clock.go", "base = max(at.Next, now.UnixMicro())",
-			"if base = c.Next; base == 0 {\n\t\t\tbase = now.UnixMicro()\n\t\t}"}},
+			"if base = at.Next; base == 0 {\n\t\t\tbase = now.UnixMicro()\n\t\t}"}},
 		pkg: "./state", test: "TestBaseAfterTheStoreWasRestored",
 	},
 	{
