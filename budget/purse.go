@@ -139,7 +139,10 @@ func (p *Purse) tell(waits bool) {
 func (p *Purse) waitUntil(ctx context.Context, t time.Time) error { return p.wait(ctx, t.Sub(p.now())) }
 
 func (p *Purse) wait(ctx context.Context, d time.Duration) error {
-	if d <= 0 && ctx.Err() == nil {
+	if ctx.Err() != nil {
+		return p.interrupted(ctx) // whatever d is: select chooses at random
+	}
+	if d <= 0 {
 		return nil
 	}
 	timer := time.NewTimer(d)

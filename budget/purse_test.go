@@ -252,6 +252,21 @@ func TestWaitIsInterruptedAtOnce(t *testing.T) {
 	})
 }
 
+// TestNothingIsBoughtOnceTheContextHasEnded, whether there is something to wait for or not.
+func TestNothingIsBoughtOnceTheContextHasEnded(t *testing.T) {
+	t.Parallel()
+	ended, end := context.WithCancel(t.Context())
+	end()
+	p := (&memory{}).purse(0)
+	for range 100 { // of two that are ready, select would take either
+		for _, d := range []time.Duration{-time.Second, 0, time.Hour} {
+			if err := p.wait(ended, d); contracts.KindOf(err) != contracts.KindInterrupted {
+				t.Fatalf("waited %s, and found %v", d, err)
+			}
+		}
+	}
+}
+
 // TestInterruptedSliceIsNotLost spends after all what was bought for a batch that was called off.
 func TestInterruptedSliceIsNotLost(t *testing.T) {
 	t.Parallel()
