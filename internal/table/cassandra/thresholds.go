@@ -3,7 +3,6 @@ package cassandra
 import (
 	"context"
 	"strconv"
-	"strings"
 
 	"github.com/gocql/gocql"
 	"github.com/penstock-io/penstock/contracts"
@@ -55,18 +54,8 @@ func (t *thresholds) set(name, value string) {
 			t.partitions = min(n, mostPartitions)
 		}
 	case settingBytes, settingKiB:
-		if n := parseSize(value); n > 0 {
-			t.bytes = min(n, mostBytes)
+		if n, ok := contracts.ParseSize(value); ok && n > 0 {
+			t.bytes = int(min(n, mostBytes))
 		}
 	}
-}
-
-// parseSize reads a number of bytes as Cassandra's settings have it, such as 5KiB; 0 where it is none.
-func parseSize(s string) int {
-	for unit, size := range map[string]int{"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "B": 1} {
-		if n, err := strconv.Atoi(strings.TrimSuffix(s, unit)); err == nil && strings.HasSuffix(s, unit) && n < 1<<20 {
-			return n * size
-		}
-	}
-	return 0
 }

@@ -238,8 +238,12 @@ func TestThresholdsOfTheServer(t *testing.T) {
 		{settingBytes, "2KiB", thresholds{usualPartitions, 2 << 10}},
 		{settingBytes, "3000B", thresholds{usualPartitions, 3000}},
 		{settingBytes, "1MiB", thresholds{usualPartitions, mostBytes}},
+		{settingBytes, "9000000000GiB", thresholds{usualPartitions, usualBytes}},
+		{settingBytes, "5000GiB", thresholds{usualPartitions, mostBytes}},
+		{settingBytes, "0KiB", thresholds{usualPartitions, usualBytes}},
 		{settingBytes, "null", thresholds{usualPartitions, usualBytes}},
 		{settingKiB, "4", thresholds{usualPartitions, 4 << 10}},
+		{settingKiB, "0", thresholds{usualPartitions, usualBytes}},
 		{settingKiB, "null", thresholds{usualPartitions, usualBytes}},
 		{"else", "4", thresholds{usualPartitions, usualBytes}},
 	} {
