@@ -14,8 +14,12 @@ import (
 	"github.com/penstock-io/penstock/state"
 )
 
-// maxPacked is the number of small objects that may share a chunk, so that a chunk message stays below 64 KiB.
-const maxPacked = 64
+// Small objects may share a chunk up to the size of a segment, as long as its message stays far below the megabyte that
+// a NATS server takes by default.
+const (
+	maxPacked      = 2048
+	maxPackedNames = 512 << 10 // bytes, by partBytes
+)
 
 // maxHead bounds what is read of a split object at planning: BOM, skipped lines and header.
 const maxHead = 1 << 20
@@ -45,6 +49,7 @@ type planner struct {
 	out    PlanResult
 	pack   []contracts.Part
 	packed int64 // bytes in pack
+	names  int   // bytes that pack takes in a message, at most
 	held   []contracts.Object
 	bytes  int64 // in held
 }
@@ -141,7 +146,7 @@ func (p *planner) place(ctx context.Context, o contracts.Object) error {
 }
 
 func (p *planner) packWhole(part contracts.Part) error {
-	if len(p.pack) == maxPacked || (len(p.pack) > 0 && p.packed+part.Object.Size > p.SegmentSize) {
+	if !p.fits(part.Object) {
 		if err := p.flush(); err != nil {
 			return err
 		}
@@ -150,7 +155,19 @@ func (p *planner) packWhole(part contracts.Part) error {
 	p.out.Totals.Segments += part.Segments
 	p.pack = append(p.pack, part)
 	p.packed += part.Object.Size
+	p.names += partBytes(part.Object)
 	return nil
+}
+
+// fits says whether an object may share the chunk with what is packed.
+func (p *planner) fits(o contracts.Object) bool {
+	return len(p.pack) == 0 || len(p.pack) < maxPacked && p.packed+o.Size <= p.SegmentSize &&
+		p.names+partBytes(o) <= maxPackedNames
+}
+
+// partBytes is the most that an object's part takes in a message: its names, and its numbers under their keys.
+func partBytes(o contracts.Object) int {
+	return 220 + len(o.Bucket) + len(o.Key) + len(o.VersionID) + len(o.ETag)
 }
 
 func (p *planner) flush() error {
@@ -158,7 +175,7 @@ func (p *planner) flush() error {
 		return nil
 	}
 	c := state.Planned{Parts: p.pack}
-	p.pack, p.packed = nil, 0
+	p.pack, p.packed, p.names = nil, 0, 0
 	return p.emit(c)
 }
 

@@ -72,7 +72,7 @@ func TestPackingIsBoundedByNumber(t *testing.T) {
 	t.Parallel()
 	m := newMemory()
 	for i := range maxPacked + 1 {
-		m.add(fmt.Sprintf("s3://b/%03d", i), 0)
+		m.add(fmt.Sprintf("s3://b/%04d", i), 0)
 	}
 	chunks, _, err := planOf(t, m, csvSpec, nil)
 	if err != nil || len(chunks) != 2 || len(chunks[0].Parts) != maxPacked || len(chunks[1].Parts) != 1 {
@@ -80,6 +80,27 @@ func TestPackingIsBoundedByNumber(t *testing.T) {
 	}
 	if last := chunks[1].Parts[0]; last.Segment != maxPacked || !last.Whole || last.Records != 0 {
 		t.Errorf("found %+v", last)
+	}
+}
+
+// TestPackingIsBoundedByNames has a chunk's message fit into what NATS takes, however long the names are.
+func TestPackingIsBoundedByNames(t *testing.T) {
+	t.Parallel()
+	m := newMemory()
+	for i := range maxPacked {
+		m.add(fmt.Sprintf("s3://b/%0800d", i), 0)
+	}
+	chunks, _, err := planOf(t, m, csvSpec, nil)
+	must(t, err)
+	if len(chunks) < 2 {
+		t.Errorf("found %d chunks, expected several", len(chunks))
+	}
+	for _, c := range chunks {
+		message, err := contracts.Marshal(state.Plan{}.Work(contracts.AcceptedJob{}, contracts.Load, 0, c.Parts))
+		must(t, err)
+		if n := len(c.Parts) * 800; len(message) < n || len(message) > maxPackedNames+1024 {
+			t.Errorf("found a message of %d bytes for %d of names, expected at most %d", len(message), n, maxPackedNames)
+		}
 	}
 }
 

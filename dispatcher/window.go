@@ -18,6 +18,7 @@ type window struct {
 	asked  map[int]contracts.Work // scans that are queued and have no result
 	known  map[int]contracts.ScanResult
 	ready  []contracts.ChunkWork // to be published; at most a page of the plan
+	parts  int                   // in ready
 	load   int                   // the next chunk to load
 	scan   int                   // the next chunk to scan
 	prefix chunk.Prefix          // the automaton at the start of the next chunk to load, where that one follows another
@@ -175,7 +176,7 @@ func (w *window) placed(c state.Planned, at chunk.Placing) []contracts.Part {
 // over from what is stored.
 func (w *window) publish(ctx context.Context, work contracts.Work, n int, parts []contracts.Part) error {
 	w.ready = append(w.ready, w.r.plan.Work(w.r.job, work, n, parts))
-	if len(w.ready) < state.PageChunks {
+	if w.parts += len(parts); len(w.ready) < state.PageChunks && w.parts < state.PageParts {
 		return nil
 	}
 	return w.flush(ctx)
@@ -187,7 +188,7 @@ func (w *window) flush(ctx context.Context) error {
 	}
 	err := w.r.d.queue.PublishChunks(ctx, w.ready)
 	clear(w.ready) // they hold on to their parts
-	w.ready = w.ready[:0]
+	w.ready, w.parts = w.ready[:0], 0
 	return err
 }
 

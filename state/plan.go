@@ -4,14 +4,18 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"sort"
 	"strings"
 
 	"github.com/penstock-io/penstock/contracts"
 )
 
-// PageChunks is the number of chunks on a page of a plan: with at most 64 parts of some 300 bytes each, a page stays
-// below 5 MB.
-const PageChunks = 256
+// A page of a plan ends with the chunk that brings it to PageChunks chunks or PageParts parts. A part takes some 300
+// bytes, so that a page stays below 5 MB.
+const (
+	PageChunks = 256
+	PageParts  = 8192
+)
 
 // MaxFailures is the number of planning errors that a plan keeps with their words.
 const MaxFailures = 1000
@@ -25,6 +29,7 @@ type Plan struct {
 	SegmentSize int64                 `json:"segment_size"`
 	MaxRecord   int64                 `json:"max_record"`
 	Reader      int                   `json:"reader,omitempty"` // how its chunks are read; 0 is read as 1
+	Pages       []int                 `json:"pages,omitempty"`  // first chunk of each; none: each has PageChunks
 	Totals      contracts.PlanTotals  `json:"totals"`
 	Failures    []contracts.ErrorInfo `json:"failures,omitempty"` // of the first MaxFailures objects that were not planned
 	Error       *contracts.ErrorInfo  `json:"error,omitempty"`    // the job as a whole could not be planned
@@ -37,6 +42,15 @@ func (p Plan) Work(job contracts.AcceptedJob, w contracts.Work, n int, parts []c
 		Base: p.Base, BaseTime: job.Accepted, SegmentSize: p.SegmentSize, MaxRecord: p.MaxRecord, Parts: parts,
 		Reader: p.Reader,
 	}
+}
+
+// page is the number of the page that a chunk is on, and that page's first chunk.
+func (p Plan) page(chunk int) (number, first int) {
+	if len(p.Pages) == 0 {
+		return chunk / PageChunks, chunk / PageChunks * PageChunks
+	}
+	number = sort.SearchInts(p.Pages, chunk+1) - 1
+	return number, p.Pages[number]
 }
 
 // Planned is one chunk of a plan.
@@ -60,7 +74,9 @@ type PlanWriter struct {
 	attempt string
 	pending []Planned
 	last    []Planned // the page that was stored last
-	pages   int
+	parts   int       // in pending
+	pages   []int     // as in Plan
+	uneven  bool      // a page before the last has fewer than PageChunks
 	chunks  int
 }
 
@@ -75,9 +91,13 @@ func pageKey(job contracts.JobID, attempt string, n int) string {
 
 // Add appends a chunk. After an error the plan is of no use: begin another.
 func (w *PlanWriter) Add(ctx context.Context, c Planned) error {
+	if len(w.pending) == 0 {
+		w.uneven = w.uneven || w.chunks%PageChunks > 0
+		w.pages = append(w.pages, w.chunks)
+	}
 	w.pending = append(w.pending, c)
 	w.chunks++
-	if len(w.pending) < PageChunks {
+	if w.parts += len(c.Parts); len(w.pending) < PageChunks && w.parts < PageParts {
 		return nil
 	}
 	return w.flush(ctx)
@@ -88,11 +108,11 @@ func (w *PlanWriter) flush(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := w.store.docs.Put(ctx, pageKey(w.job, w.attempt, w.pages), data); err != nil {
-		return fmt.Errorf("store page %d of the plan of %s: %w", w.pages, w.job, err)
+	number := len(w.pages) - 1
+	if err := w.store.docs.Put(ctx, pageKey(w.job, w.attempt, number), data); err != nil {
+		return fmt.Errorf("store page %d of the plan of %s: %w", number, w.job, err)
 	}
-	w.pages++
-	w.last, w.pending = w.pending, w.last[:0]
+	w.last, w.pending, w.parts = w.pending, w.last[:0], 0
 	return nil
 }
 
@@ -113,6 +133,9 @@ func (w *PlanWriter) Seal(ctx context.Context, p Plan) (Plan, error) {
 		return p, err
 	}
 	p.V, p.Job, p.Attempt = contracts.Version, w.job, w.attempt
+	if w.uneven {
+		p.Pages = w.pages
+	}
 	created, err := w.store.createJSON(ctx, jobKey(w.job, "plan.json"), p)
 	if err != nil || created {
 		return p, err
@@ -127,8 +150,8 @@ func (w *PlanWriter) Won(p Plan) bool { return p.Attempt == w.attempt }
 // all of a small one; nothing may be added any more.
 func (w *PlanWriter) Reader(p Plan) *PlanReader {
 	r := w.store.PlanReader(p)
-	if w.Won(p) && w.pages > 0 {
-		r.page, r.have = w.last, w.pages-1
+	if w.Won(p) && len(w.pages) > 0 {
+		r.page, r.have = w.last, len(w.pages)-1
 	}
 	return r
 }
@@ -158,14 +181,15 @@ func (r *PlanReader) Another() *PlanReader {
 
 // Chunk is the n-th chunk, from 0.
 func (r *PlanReader) Chunk(ctx context.Context, n int) (Planned, error) {
-	if number := n / PageChunks; number != r.have {
+	number, first := r.plan.page(n)
+	if number != r.have {
 		var p page
 		if err := r.store.read(ctx, pageKey(r.plan.Job, r.plan.Attempt, number), &p); err != nil {
 			return Planned{}, fmt.Errorf("read page %d of the plan of %s: %w", number, r.plan.Job, err)
 		}
 		r.page, r.have = p.Chunks, number
 	}
-	if i := n % PageChunks; i < len(r.page) {
+	if i := n - first; i < len(r.page) {
 		return r.page[i], nil
 	}
 	return Planned{}, contracts.Errorf(contracts.KindInternal, "plan of %s has no chunk %d", r.plan.Job, n)

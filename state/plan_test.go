@@ -61,6 +61,40 @@ func TestPlanOverPages(t *testing.T) {
 	}
 }
 
+// TestPlanOfChunksOfManyParts has pages that end before they have as many chunks as others.
+func TestPlanOfChunksOfManyParts(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	const chunks, parts = 20, state.PageParts / 3
+	w := s.NewPlan("j1")
+	for n := range chunks {
+		c := planned("a", n)
+		for n%2 == 0 && len(c.Parts) < parts {
+			c.Parts = append(c.Parts, c.Parts[0])
+		}
+		must(t, w.Add(t.Context(), c))
+	}
+	p, err := w.Seal(t.Context(), state.Plan{})
+	must(t, err)
+	if len(p.Pages) < 3 {
+		t.Errorf("found the pages %v, expected more than two", p.Pages)
+	}
+	stored, err := s.Plan(t.Context(), "j1")
+	must(t, err)
+	for _, r := range []*state.PlanReader{s.PlanReader(stored), w.Reader(p)} {
+		for _, n := range []int{0, chunks - 1, 7, 6, 5, 8, 19, 1} {
+			c, err := r.Chunk(t.Context(), n)
+			must(t, err)
+			if want := planned("a", n).Parts[0].Object.Key; c.Parts[0].Object.Key != want {
+				t.Errorf("chunk %d: found %s, expected %s", n, c.Parts[0].Object.Key, want)
+			}
+		}
+		if _, err := r.Chunk(t.Context(), chunks); err == nil {
+			t.Errorf("a plan of %d chunks has chunk %d", chunks, chunks)
+		}
+	}
+}
+
 func TestEmptyPlan(t *testing.T) {
 	t.Parallel()
 	s := open(t)
