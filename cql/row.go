@@ -3,6 +3,7 @@ package cql
 import (
 	"context"
 	"encoding/binary"
+	"time"
 )
 
 // Row is one row, packed: for each column of its table a 32-bit big-endian length and as many bytes, as the native
@@ -68,6 +69,16 @@ type WriteOptions struct {
 	// Pace is called before each batch is sent, which waits until it returns; an error of it ends the write. bytes are
 	// those of the rows' packed values. It is safe for concurrent use. nil: no batch waits.
 	Pace func(ctx context.Context, rows, bytes int) error
+	// Meter is told what becomes of each batch. nil: nobody counts.
+	Meter WriteMeter
+}
+
+// WriteMeter counts what a writer sends: batches to Cassandra, transactions of SQLite. It is called by many goroutines.
+type WriteMeter interface {
+	// Batch is told of one that the database acknowledged.
+	Batch(rows int, took time.Duration)
+	// Retry is told of one that is sent again, and of why, in one word.
+	Retry(reason string)
 }
 
 // Refusal is a row that the database will never take, in the database's words.

@@ -13,8 +13,9 @@ type court struct {
 	mu      sync.Mutex
 	waiting map[contracts.JobID]bool
 	running map[contracts.JobID]*runner
-	room    int           // jobs that may still start
-	wake    chan struct{} // holds one token while there may be something to start
+	resting map[contracts.JobID]bool // paused, when they were last looked at; at most maxWaiting
+	room    int                      // jobs that may still start
+	wake    chan struct{}            // holds one token while there may be something to start
 }
 
 // maxWaiting bounds the jobs announced and not yet started; those beyond it are found in the store.
@@ -23,7 +24,7 @@ const maxWaiting = 10_000
 func newCourt(room int) *court {
 	return &court{
 		waiting: map[contracts.JobID]bool{}, running: map[contracts.JobID]*runner{},
-		room: room, wake: make(chan struct{}, 1),
+		resting: map[contracts.JobID]bool{}, room: room, wake: make(chan struct{}, 1),
 	}
 }
 
@@ -82,6 +83,11 @@ func (c *court) leave(r *runner) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.running, r.id)
+	if !r.resting.Load() {
+		delete(c.resting, r.id)
+	} else if len(c.resting) < maxWaiting {
+		c.resting[r.id] = true
+	}
 	if r.recalled.Load() || r.unstored && r.heard.Load() {
 		c.waiting[r.id] = true
 	}

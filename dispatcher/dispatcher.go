@@ -12,6 +12,7 @@ import (
 	"io"
 	"iter"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -116,6 +117,8 @@ type Dispatcher struct {
 	pipelines     Pipelines
 	rejects       state.RejectDocs
 	court         *court
+	leads         atomic.Bool
+	settled       settled
 }
 
 // Parts are what a dispatcher is joined to.

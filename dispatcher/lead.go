@@ -21,7 +21,10 @@ func (d *Dispatcher) lead(ctx context.Context) error {
 			d.cfg.Log.Warn("leadership not to be had", "err", err)
 		} else if won {
 			d.cfg.Log.Info("leading", "owner", d.cfg.Owner)
+			d.court.forgetRests()
+			d.leads.Store(true)
 			err := d.reign(ctx)
+			d.leads.Store(false)
 			d.resign(ctx)
 			if err != nil && ctx.Err() == nil {
 				d.cfg.Log.Warn("no longer leading", "err", err)

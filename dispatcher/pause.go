@@ -17,6 +17,7 @@ func (r *runner) rests(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	r.resting.Store(control == state.Pause || control == state.Paused)
 	switch control {
 	case state.Pause, state.Paused:
 		if err := r.d.queue.Purge(ctx, r.id); err != nil || control == state.Paused {

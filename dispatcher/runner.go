@@ -14,7 +14,8 @@ import (
 	"github.com/penstock-io/penstock/status"
 )
 
-// runner sees one job to its end. All of its fields belong to the goroutine of run, but for events and ended.
+// runner sees one job to its end. All of its fields belong to the goroutine of run, but for events, ended and the
+// atomic ones.
 type runner struct {
 	d        *Dispatcher
 	id       contracts.JobID
@@ -24,6 +25,8 @@ type runner struct {
 	heard    atomic.Bool // the job was announced while this runner had it
 	unstored bool        // the job is marked and not stored: it is being accepted just now, or nobody came to that
 	ended    chan struct{}
+	lag      lag
+	resting  atomic.Bool // the job was found paused
 	job      contracts.AcceptedJob
 	pipeline *pipeline.Compiled
 	plan     state.Plan
@@ -179,6 +182,7 @@ func (r *runner) prepare(ctx context.Context, plan *state.Plan) (err error) {
 		return err
 	}
 	r.window = newWindow(r, chunks)
+	r.measure()
 	r.d.event(ctx, contracts.Event{Job: r.id, Pipeline: r.job.Pipeline, Kind: contracts.EventPlanned, Plan: &t})
 	return nil
 }
@@ -281,7 +285,10 @@ func (r *runner) hear(ctx context.Context, e contracts.Event) (*stop, error) {
 }
 
 func (r *runner) fold(o status.Outcome) {
-	r.progress.Apply(o)
+	if r.progress.Apply(o) {
+		r.d.settled.add(o)
+		r.measure()
+	}
 	r.window.settled(o.Chunk)
 }
 

@@ -162,7 +162,7 @@ func (w *Workers) concludeScan(ctx context.Context, work contracts.ChunkWork, r 
 
 // conclude stores what became of a chunk and tells of it. If another worker was first, its word counts.
 func (w *Workers) conclude(ctx context.Context, c contracts.Completion, work contracts.ChunkWork) (err error) {
-	done := c.Error == nil
+	done, mine := c.Error == nil, c
 	if done {
 		c, err = w.Store.PutDone(ctx, c)
 	} else {
@@ -173,6 +173,9 @@ func (w *Workers) conclude(ctx context.Context, c contracts.Completion, work con
 	}
 	if err != nil {
 		return fmt.Errorf("store the completion of chunk %d: %w", work.Chunk, err)
+	}
+	if c.Worker == mine.Worker && c.Attempts == mine.Attempts { // of one chunk no worker has two deliveries of a number
+		w.cfg.Meter.Concluded(work.Pipeline, c)
 	}
 	return w.announce(ctx, work, c, done)
 }
@@ -215,6 +218,7 @@ func (w *Workers) settle(ctx context.Context, m Message, held *lease, work contr
 	case err == nil:
 		return acknowledge(ctx, m, held)
 	case kind.Transient() || ctx.Err() != nil:
+		w.cfg.Meter.GivenBack(work.Pipeline, false)
 		return handBack(m, held, 0)
 	case kind == contracts.KindInternal:
 		n, ferr := w.Store.AddFailure(ctx, work.Job, work.Chunk, *contracts.Info(err))
@@ -226,6 +230,7 @@ func (w *Workers) settle(ctx context.Context, m Message, held *lease, work contr
 			if perr := w.Queue.PublishEvent(ctx, e); perr != nil {
 				return perr
 			}
+			w.cfg.Meter.GivenBack(work.Pipeline, true)
 			return handBack(m, held, time.Duration(n)*time.Second)
 		}
 		err = fmt.Errorf("failed %d times, last: %w", n, err)

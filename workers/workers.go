@@ -64,6 +64,14 @@ type Rejects interface {
 	Put(ctx context.Context, key string, data []byte) error
 }
 
+// Meter counts what becomes of chunks. It is called once for each, and from many goroutines.
+type Meter interface {
+	// Concluded is told of a load whose outcome this process was the first to store; that of a dead one has an error.
+	Concluded(pipeline string, c contracts.Completion)
+	// GivenBack is told of a message that went back to the queue: failed says that the attempt counts as a failure.
+	GivenBack(pipeline string, failed bool)
+}
+
 // Config sets workers up. Zero values take the defaults of docs/interface.md.
 type Config struct {
 	Name        string             // of this process, for completions
@@ -74,6 +82,7 @@ type Config struct {
 	Memory      int64              // bytes that what was read may take: bounds the chunks in flight, and segments
 	Subjects    contracts.Subjects // of the dead letters
 	Log         *slog.Logger
+	Meter       Meter // nil counts nothing
 	Now         func() time.Time
 }
 
@@ -88,8 +97,17 @@ func (c Config) withDefaults() Config {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	if c.Meter == nil {
+		c.Meter = unmetered{}
+	}
 	return c
 }
+
+// unmetered counts nothing.
+type unmetered struct{}
+
+func (unmetered) Concluded(string, contracts.Completion) {}
+func (unmetered) GivenBack(string, bool)                 {}
 
 // Parts are what workers are joined to.
 type Parts struct {

@@ -85,6 +85,27 @@ func code(err error) int {
 	return -1
 }
 
+// reason is why a batch is sent again, in one word.
+func reason(err error) string {
+	switch code(err) {
+	case gocql.ErrCodeOverloaded:
+		return "overloaded"
+	case gocql.ErrCodeWriteTimeout:
+		return "timeout"
+	case gocql.ErrCodeUnavailable:
+		return "replicas"
+	case gocql.ErrCodeInvalid: // the only refusal that is tried again
+		return "schema"
+	case -1:
+		if errors.Is(err, gocql.ErrTimeoutNoResponse) {
+			return "timeout"
+		}
+		return "connection"
+	default:
+		return "server"
+	}
+}
+
 // lostHosts says that the session has no live connection.
 func lostHosts(err error) bool {
 	return errors.Is(err, gocql.ErrNoConnections) || errors.Is(err, gocql.ErrSessionClosed)

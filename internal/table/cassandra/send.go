@@ -155,6 +155,9 @@ func (c *call) retry(ctx context.Context, batch []entry) error {
 		if c.stalled(began) > c.w.patience {
 			return err
 		}
+		if c.w.meter != nil {
+			c.w.meter.Retry(reason(err))
+		}
 		if err := wait(ctx, jitter(backoff(n))); err != nil {
 			return err
 		}
@@ -193,6 +196,9 @@ func (c *call) attempt(ctx context.Context, batch []entry) error {
 		now := time.Now()
 		c.progress.Store(now.UnixNano())
 		c.w.limit.succeeded(now.Sub(start))
+		if c.w.meter != nil {
+			c.w.meter.Batch(len(batch), now.Sub(start))
+		}
 	case lostHosts(err):
 		if _, broken := c.w.db.replace(ctx, s); broken != nil {
 			return broken

@@ -24,6 +24,7 @@ type Writer struct {
 	consistency gocql.Consistency
 	ttl         int64
 	pace        func(ctx context.Context, rows, bytes int) error // nil: no batch waits
+	meter       cql.WriteMeter                                   // nil: nobody counts
 	limit       *limiter
 	patience    time.Duration
 	warn        thresholds
@@ -36,7 +37,7 @@ type Writer struct {
 // written twice with one result).
 func (db *DB) Writer(ctx context.Context, t cql.Table, o cql.WriteOptions) (*Writer, error) {
 	w := &Writer{db: db, table: t, insert: cql.Insert(t, o.TTL > 0), ttl: o.TTL, pace: o.Pace,
-		limit: newLimiter(), patience: patience}
+		meter: o.Meter, limit: newLimiter(), patience: patience}
 	for _, c := range t.Columns {
 		if !isKey(c.Role) {
 			w.multi = append(w.multi, c.Type.Multi())
@@ -57,6 +58,13 @@ func (db *DB) Writer(ctx context.Context, t cql.Table, o cql.WriteOptions) (*Wri
 		return nil, err
 	}
 	return w, w.checkReplay(ctx)
+}
+
+// InFlight is how many batches are on their way, and how many may be at the moment.
+func (w *Writer) InFlight() (batches, limit int) {
+	w.limit.mu.Lock()
+	defer w.limit.mu.Unlock()
+	return w.limit.inFlight, w.limit.limit
 }
 
 // consistency reads a level for writes; "" is LOCAL_QUORUM.

@@ -17,10 +17,11 @@ const pacedRows = 100
 
 // Writer writes the rows of one pipeline to one table. It is safe for concurrent use and needs no closing.
 type Writer struct {
-	db   *DB
-	name string
-	plan *plan
-	pace func(ctx context.Context, rows, bytes int) error // nil: no row waits
+	db    *DB
+	name  string
+	plan  *plan
+	pace  func(ctx context.Context, rows, bytes int) error // nil: no row waits
+	meter cql.WriteMeter                                   // nil: nobody counts
 }
 
 // Writer checks the table's columns and types against t; columns that t lacks are fine if they are no keys. Errors:
@@ -30,7 +31,7 @@ func (db *DB) Writer(ctx context.Context, t cql.Table, o cql.WriteOptions) (*Wri
 		return nil, contracts.Errorf(contracts.KindConfig,
 			"table %s: write.ttl is %d and SQLite rows do not expire: set it to 0 or load into Cassandra", t.FullName(), o.TTL)
 	}
-	w := &Writer{db: db, name: t.FullName(), pace: o.Pace}
+	w := &Writer{db: db, name: t.FullName(), pace: o.Pace, meter: o.Meter}
 	err := db.writing(ctx, "open table "+w.name, func(s *session) (err error) {
 		w.plan, err = prepareTable(ctx, s, t)
 		return err
@@ -84,6 +85,7 @@ func (w *Writer) writeInOrder(ctx context.Context, rows []cql.Row, order []int) 
 		for len(order) > 0 {
 			n := min(transactionRows, len(order))
 			part := &transaction{session: s, rows: rows, hopeful: hopeful}
+			began := time.Now()
 			err := s.transaction(ctx, func() (err error) {
 				if part.plan, err = refresh(background, s, w.plan); err != nil {
 					return err
@@ -92,6 +94,9 @@ func (w *Writer) writeInOrder(ctx context.Context, rows []cql.Row, order []int) 
 			})
 			if err != nil {
 				return err
+			}
+			if w.meter != nil {
+				w.meter.Batch(n, time.Since(began))
 			}
 			refused, order, hopeful = append(refused, part.refused...), order[n:], part.hopeful
 		}
