@@ -65,24 +65,28 @@ func BenchmarkLatency(b *testing.B) {
 // latencyLab is a lab with a dispatcher and a worker that wait for jobs into Cassandra.
 type latencyLab struct {
 	*lab
-	conn    *nats.Conn
-	events  *nats.Subscription
-	s3      *objects.S3
-	bucket  string
-	session *gocql.Session
-	query   string
+	conn     *nats.Conn
+	events   *nats.Subscription
+	s3       *objects.S3
+	bucket   string
+	session  *gocql.Session
+	keyspace string
+	worker   int // its process
 }
 
 func newLatencyLab(b *testing.B, server testenv.S3Server) *latencyLab {
-	keyspace := testenv.Name(b, "bench")
-	l := &latencyLab{lab: newLab(b, server), bucket: testenv.Bucket(b)}
-	l.query = "SELECT seq FROM " + keyspace + ".notes WHERE file = ? LIMIT 1"
+	return newCassandraLab(b, server, notesPipeline, "--workers", "1")
+}
+
+// newCassandraLab starts a dispatcher and a worker with these flags; pipeline is the text that lacks its keyspace.
+func newCassandraLab(b *testing.B, server testenv.S3Server, pipeline string, flags ...string) *latencyLab {
+	l := &latencyLab{lab: newLab(b, server), bucket: testenv.Bucket(b), keyspace: testenv.Name(b, "bench")}
 	l.env = append(l.env, "PENSTOCK_TARGET=cassandra://"+testenv.Cassandra(b))
-	must(b, os.WriteFile(l.pipeline(), fmt.Appendf(nil, notesPipeline, keyspace), 0o600))
+	must(b, os.WriteFile(l.pipeline(), fmt.Appendf(nil, pipeline, l.keyspace), 0o600))
 	l.openServers(server)
 	l.command("apply", l.pipeline())
 	l.role("dispatcher")
-	l.role("worker", "--workers", "1")
+	l.worker = l.role(append([]string{"worker"}, flags...)...).Process.Pid
 	return l
 }
 
@@ -167,9 +171,10 @@ func (l *latencyLab) awaitRow(file string) {
 	defer tick.Stop()
 	ctx, cancel := context.WithTimeout(l.b.Context(), 2*time.Minute)
 	defer cancel()
+	query := "SELECT seq FROM " + l.keyspace + ".notes WHERE file = ? LIMIT 1"
 	for ; ; <-tick.C {
 		var seq int
-		err := l.session.Query(l.query, file).WithContext(ctx).Scan(&seq)
+		err := l.session.Query(query, file).WithContext(ctx).Scan(&seq)
 		switch {
 		case err == nil:
 			return
@@ -179,8 +184,8 @@ func (l *latencyLab) awaitRow(file string) {
 	}
 }
 
-// awaitEnd waits for the job's end, which must be a good one.
-func (l *latencyLab) awaitEnd() {
+// awaitEnd waits for the job's end, which must be a good one, and gives its report.
+func (l *latencyLab) awaitEnd() contracts.Report {
 	for {
 		m, err := l.events.NextMsgWithContext(l.b.Context())
 		must(l.b, err)
@@ -190,7 +195,7 @@ func (l *latencyLab) awaitEnd() {
 			l.b.Fatalf("the job ended: %s", m.Data)
 		}
 		if e.Kind.Terminal() {
-			return
+			return *e.Report
 		}
 	}
 }
