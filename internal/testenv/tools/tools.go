@@ -1,5 +1,6 @@
 // Package tools finds, and where asked installs, the programs that tests and checks start: a JDK, the jars of Apache
-// Cassandra, MinIO, nats-server and golangci-lint. All but the JDK live in a cache outside the tree.
+// Cassandra, MinIO, nats-server, golangci-lint, and the parts of a Kubernetes cluster. All but what the distribution
+// packages live in a cache outside the tree.
 //
 // What must never happen: a half-written cache that is taken for a whole one, and a server that is linked into the
 // module instead of run as a process (MinIO's licence forbids it for us).

@@ -124,3 +124,26 @@ func TestRetries(t *testing.T) {
 		})
 	}
 }
+
+func TestKubePrograms(t *testing.T) {
+	t.Setenv("PENSTOCK_CACHE", t.TempDir())
+	path := t.TempDir()
+	t.Setenv("PATH", path)
+	_, kubelet := KubeProgram("kubelet")
+	_, adapter := KEDAProgram("adapter")
+	_, config := KEDAConfig()
+	for _, err := range []error{kubelet, adapter, config} {
+		if !errors.Is(err, ErrNoKube) || !strings.Contains(err.Error(), "make kube-setup") {
+			t.Errorf("error %v: expected ErrNoKube, which names make kube-setup", err)
+		}
+	}
+	script(t, filepath.Join(path, "kubectl"), "true")
+	if got, err := KubeProgram("kubectl"); got != filepath.Join(path, "kubectl") {
+		t.Errorf("kubectl is %q, %v: expected the machine's", got, err)
+	}
+	in := Installer{Log: t.Output()}
+	err := in.kubePackages(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "containerd runc buildah etcd-server") {
+		t.Errorf("without apt-get: %v: expected what to install", err)
+	}
+}

@@ -3,6 +3,7 @@
 //	setup servers   JDK, Apache Cassandra, MinIO, nats-server
 //	setup lint      golangci-lint; its path goes to stdout
 //	setup benchstat benchstat; its path goes to stdout
+//	setup kube [PROGRAM…]  Kubernetes, KEDA, containerd and their kin; of what is built only the programs, where named
 package main
 
 import (
@@ -26,10 +27,13 @@ func main() {
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	if len(args) != 1 {
-		return fmt.Errorf("%q: expected one argument, servers, lint or benchstat", args)
-	}
 	in := tools.Installer{Log: stderr, Pauses: tools.Patient()}
+	if len(args) > 0 && args[0] == "kube" {
+		return in.Kubernetes(ctx, args[1:]...)
+	}
+	if len(args) != 1 {
+		return fmt.Errorf("%q: expected one argument, servers, lint or benchstat, or kube", args)
+	}
 	switch args[0] {
 	case "servers":
 		return in.Servers(ctx)
@@ -38,7 +42,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	case "benchstat":
 		return printPath(stdout, "benchstat", in.Benchstat(ctx))
 	}
-	return fmt.Errorf("%q: expected servers, lint or benchstat", args[0])
+	return fmt.Errorf("%q: expected servers, lint, benchstat or kube", args[0])
 }
 
 // printPath says where a program is that was installed, unless that failed.
