@@ -129,7 +129,7 @@ func (p *plant) runWorkers(ctx context.Context, concurrency int) error {
 	}
 	defer chunks.Stop()
 	return workers.New(cfg, workers.Parts{
-		Store: p.store, Objects: p.objects, Queue: p.queue, Chunks: workerInbox{chunks}, Pipelines: p.pipelines,
+		Store: p.store, Objects: p.objects, Queue: p.queue, Chunks: slowed(workerInbox{chunks}), Pipelines: p.pipelines,
 		Tables: p.pipelines, Rejects: p.rejectDocs(), RejectDocs: p.rejectDocs(),
 	}).Run(ctx)
 }
