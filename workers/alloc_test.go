@@ -51,7 +51,7 @@ func newReading(t testing.TB, n int) *reading {
 	l := newLoader(r.Workers)
 	w := work(r.source.part("o", "none", 0, 1))
 	l.work = w
-	l.expect(w, false, l.w.memory.total)
+	l.expect(w, false, l.w.memory.most)
 	must(t, l.open(t.Context(), w))
 	part := w.Parts[0]
 	return &reading{

@@ -43,9 +43,9 @@ func newLoader(w *Workers) *loader {
 func (l *loader) load(ctx context.Context, work contracts.ChunkWork) (c contracts.Completion, err error) {
 	begin := l.w.cfg.Now()
 	l.work = work
-	l.expect(work, l.keeps(), l.w.memory.total)
+	l.expect(work, l.keeps(), l.w.memory.most)
 	for err = l.try(ctx, work); errors.Is(err, errOutgrown); err = l.try(ctx, work) {
-		if !l.outgrew(l.w.memory.total) {
+		if !l.outgrew(l.w.memory.most) {
 			return c, l.tooLong()
 		}
 	}
@@ -277,7 +277,7 @@ func (l *loader) tooLong() error {
 	return contracts.At(contracts.KindConfig, l.work.Parts[0].Object.Address(), -1,
 		"the rows of one segment of %d bytes take far more memory than the %d bytes that segments may take here, or too "+
 			"many are of one key: load it with a smaller --chunk-size, or give workers more PENSTOCK_MEMORY",
-		l.work.SegmentSize, l.w.memory.total)
+		l.work.SegmentSize, l.w.memory.most)
 }
 
 // reject rejects a record as it is read, in the first pass alone. What the database refuses of the segments before

@@ -12,6 +12,7 @@ import (
 // holder always comes to its end. Safe for concurrent use.
 type memory struct {
 	total   int64
+	most    int64         // of the total, that one batch may have
 	turn    chan struct{} // of the one who is next to have a share
 	mu      sync.Mutex
 	held    int64
@@ -20,8 +21,14 @@ type memory struct {
 	changed chan struct{} // closed when something was given back
 }
 
+// mostShare is what one batch may have where there is more: its rows are addressed by 32 bits, which reach beyond it by
+// more than a batch may hold when it is found to outgrow its share.
+const mostShare = 3 << 30
+
 func newMemory(total int64) *memory {
-	return &memory{total: total, turn: make(chan struct{}, 1), changed: make(chan struct{})}
+	return &memory{
+		total: total, most: min(total, mostShare), turn: make(chan struct{}, 1), changed: make(chan struct{}),
+	}
 }
 
 // take waits for a share of n bytes, at most the total. The error is of kind interrupted: ctx has ended.

@@ -12,7 +12,7 @@ import (
 // A chunk gets its share of the process's memory before it is read. How much its rows take is known only then: the
 // first guess is what rows take as a rule, later ones what those of the chunk before took. A batch that outgrows its
 // share asks for more. Where there is no more, the chunk is begun anew with twice the share; and where that would be
-// more than all, its segments are read more than once, each time for the rows of a part of the keys. It is never
+// more than one batch may have, its segments are read more than once, each time for the rows of a part of the keys. It is never
 // written in pieces that share a key: they would tear rows.
 
 // guess is how many bytes a batch takes for each byte of its segment: readings of ten columns take 2.1.
@@ -40,8 +40,8 @@ type appetite struct {
 	peak     int64   // the most that one of its batches took
 }
 
-// expect says how much a chunk will take, and more if the records are held beside the rows.
-func (a *appetite) expect(work contracts.ChunkWork, records bool, total int64) {
+// expect says how much a chunk will take, at most so many bytes at a time, and more if the records are held beside the rows.
+func (a *appetite) expect(work contracts.ChunkWork, records bool, most int64) {
 	if a.revision != work.Revision || a.ratio == 0 {
 		a.revision, a.ratio = work.Revision, guess
 		if records {
@@ -49,8 +49,8 @@ func (a *appetite) expect(work contracts.ChunkWork, records bool, total int64) {
 		}
 	}
 	need := int64(a.ratio*float64(sourceBytesOf(work))) + leastShare
-	a.passes = int((need-1)/total) + 1
-	a.share = min(need, total)
+	a.passes = int((need-1)/most) + 1
+	a.share = min(need, most)
 	a.pass, a.peak = 0, 0
 }
 
@@ -65,10 +65,10 @@ func sourceBytesOf(work contracts.ChunkWork) (n int64) {
 	return min(n, work.SegmentSize)
 }
 
-// outgrew doubles the share of the chunk, or the passes where it had all. False where that is beyond all measure.
-func (a *appetite) outgrew(total int64) bool {
-	if a.pass, a.peak = 0, 0; a.share < total {
-		a.share = min(2*a.share, total)
+// outgrew doubles the share of the chunk, or the passes where it had the most. False where that is beyond all measure.
+func (a *appetite) outgrew(most int64) bool {
+	if a.pass, a.peak = 0, 0; a.share < most {
+		a.share = min(2*a.share, most)
 		return true
 	}
 	a.passes *= 2
@@ -93,12 +93,12 @@ func (l *loader) full() bool {
 
 // grow gets more memory for a batch that needs it.
 func (l *loader) grow(ctx context.Context) error {
-	b, total := l.batch, l.w.memory.total
+	b, most := l.batch, l.w.memory.most
 	if err := l.settle(ctx); err != nil { // what waits to be counted is memory, too
 		return err
 	}
-	more := min(b.bytes()-b.share+max(b.share/8, leastShare), total-b.share)
-	if l.passes > 1 && b.share == total && b.groups.n == 1 {
+	more := min(b.bytes()-b.share+max(b.share/8, leastShare), most-b.share)
+	if l.passes > 1 && b.share == most && b.groups.n == 1 {
 		return l.tooLong() // more passes are of no use
 	}
 	if b.share+more < b.bytes() || !l.w.memory.grow(ctx, more) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -86,6 +87,35 @@ func inOrder(rejects []contracts.Reject) (all []string) {
 	}
 	slices.Sort(all)
 	return all
+}
+
+// TestOneBatchHasNotAllOfTheMemory: what a batch addresses by 32 bits must lie within them, however much there is.
+func TestOneBatchHasNotAllOfTheMemory(t *testing.T) {
+	t.Parallel()
+	m := newMemory(1 << 40)
+	w := work(contracts.Part{End: 64 << 30})
+	w.SegmentSize = w.Parts[0].End
+	var a appetite
+	for a.expect(w, true, m.most); a.outgrew(m.most); { // 512 MiB are eight of the longest records
+		if last := a.share + 512<<20; last > math.MaxUint32 || a.passes < 2 {
+			t.Fatalf("a batch may have %d bytes in %d passes", a.share, a.passes)
+		}
+	}
+	if newMemory(100).most != 100 {
+		t.Error("a batch may have more than there is")
+	}
+	r := newRig(compiled(t, plainSpec), write(accepting))
+	var b bytes.Buffer
+	for i := range 40_000 {
+		fmt.Fprintf(&b, "{\"k\":\"%d\"}\n", i)
+	}
+	r.source.data["o"], r.memory.most = b.Bytes(), leastShare
+	l := newLoader(r.Workers)
+	got, err := l.load(t.Context(), work(r.source.part("o", "none", 0, 1)))
+	must(t, err)
+	if l.share != leastShare || l.passes < 2 || got.Counts.Written != 40_000 {
+		t.Errorf("loaded %+v in %d passes with %d bytes", got.Counts, l.passes, l.share)
+	}
 }
 
 // TestRowsOfOneKeyBeyondTheMemory are an error that says what to do, not the end of memory.
