@@ -19,13 +19,14 @@ import (
 
 // CassandraOptions say how a Cassandra is set up. The zero value has no password and no TLS.
 type CassandraOptions struct {
-	Auth       bool // passwords and permissions; the superuser is in Username and Password
-	TLS        bool // clients must encrypt
-	ClientCert bool // clients must show a certificate; only with TLS
-	HeapMB     int  // 0 is 1024
-	Long       bool // for minutes of load: the JVM optimises to the end, which takes the start half as long again
-	Lossy      bool // acknowledge before the commit log is on disk: faster, and SIGKILL may lose the last 100 ms
-	Tuned      bool // for measuring, as on a node of a cluster: tries in memory and on disk, the whole heap at once, G1
+	Auth       bool   // passwords and permissions; the superuser is in Username and Password
+	TLS        bool   // clients must encrypt
+	ClientCert bool   // clients must show a certificate; only with TLS
+	HeapMB     int    // 0 is 1024
+	Long       bool   // for minutes of load: the JVM optimises to the end, which takes the start half as long again
+	Lossy      bool   // acknowledge before the commit log is on disk: faster, and SIGKILL may lose the last 100 ms
+	Address    string // to listen at; "" is 127.0.0.1
+	Tuned      bool   // for measuring, as on a node of a cluster: tries in memory and on disk, the whole heap at once, G1
 }
 
 // Cassandra is a running node.
@@ -72,7 +73,7 @@ func StartCassandra(ctx context.Context, dir string, o CassandraOptions) (*Cassa
 	if err != nil {
 		return nil, err
 	}
-	settings := &cassandraSettings{CassandraOptions: o, Dir: dir, Address: "127.0.0.1", Durable: !o.Lossy}
+	settings := &cassandraSettings{CassandraOptions: o, Dir: dir, Address: address(o.Address), Durable: !o.Lossy}
 	if settings.Port, err = freePort(); err != nil {
 		return nil, err
 	}

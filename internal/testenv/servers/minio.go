@@ -17,9 +17,10 @@ import (
 
 // MinIOOptions say how an S3 server is set up. The zero value is plain HTTP with buckets in the path.
 type MinIOOptions struct {
-	TLS    bool     // https, with a certificate of an authority made for this server
-	Domain string   // where given, buckets are also hosts: bucket.Domain
-	Env    []string // further variables of the server, such as MINIO_NOTIFY_NATS_ENABLE_1=on
+	TLS     bool     // https, with a certificate of an authority made for this server
+	Domain  string   // where given, buckets are also hosts: bucket.Domain
+	Address string   // to listen at; "" is 127.0.0.1
+	Env     []string // further variables of the server, such as MINIO_NOTIFY_NATS_ENABLE_1=on
 }
 
 // MinIO is a running S3 server.
@@ -51,7 +52,7 @@ func StartMinIO(ctx context.Context, dir string, o MinIOOptions) (*MinIO, error)
 	if err != nil {
 		return nil, err
 	}
-	addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+	addr := net.JoinHostPort(address(o.Address), strconv.Itoa(port))
 	s := &MinIO{URL: "http://" + addr, AccessKey: "tester", SecretKey: rand.Text(), CAFile: caFile}
 	if o.TLS {
 		s.URL = "https://" + addr

@@ -24,6 +24,11 @@ type NATS struct {
 // StartNATS starts a nats-server whose files are in dir and returns when it answers. config is its configuration file,
 // without listen address and store folder; it may be empty. The error is tools.ErrMissing where it is not installed.
 func StartNATS(ctx context.Context, dir, config string) (*NATS, error) {
+	return StartNATSAt(ctx, dir, "", config)
+}
+
+// StartNATSAt is StartNATS for an address of this machine; "" is 127.0.0.1.
+func StartNATSAt(ctx context.Context, dir, host, config string) (*NATS, error) {
 	program, err := tools.Program("nats-server")
 	if err != nil {
 		return nil, err
@@ -40,13 +45,13 @@ func StartNATS(ctx context.Context, dir, config string) (*NATS, error) {
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		return nil, fmt.Errorf("write nats-server's configuration: %w", err)
 	}
-	addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+	addr := net.JoinHostPort(address(host), strconv.Itoa(port))
 	s := &NATS{URL: "nats://" + addr, Store: filepath.Join(dir, "jetstream")}
 	s.server = server{
 		name: "nats-server",
 		log:  filepath.Join(dir, "nats.log"),
 		command: func() *exec.Cmd {
-			return exec.Command(program, "-c", file, "-a", "127.0.0.1", "-p", strconv.Itoa(port), "-js",
+			return exec.Command(program, "-c", file, "-a", address(host), "-p", strconv.Itoa(port), "-js",
 				"-sd", s.Store)
 		},
 		probe: func(ctx context.Context) error { return probeNATS(ctx, addr) },

@@ -1,0 +1,65 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/goccy/go-yaml"
+
+	"github.com/penstock-io/penstock/internal/kube"
+)
+
+// foreign are the groups of what operators bring along that are not to be had here.
+var foreign = []string{"k8ssandra.io", "control.k8ssandra.io", "medusa.k8ssandra.io", "reaper.k8ssandra.io",
+	"monitoring.coreos.com", "argoproj.io"}
+
+// TestOverlays has the API server look at everything that the overlays render to, without making it.
+func TestOverlays(t *testing.T) {
+	c := kube.Attach()
+	if c == nil {
+		t.Fatal("no cluster: run `make e2e`")
+	}
+	apply(t, c, "", "-f", filepath.Join(manifests, "base", "namespace.yaml"))
+	found, err := filepath.Glob(filepath.Join(manifests, "overlays", "*"))
+	if err != nil || len(found) == 0 {
+		t.Fatalf("overlays: %q, %v", found, err)
+	}
+	for _, dir := range found {
+		t.Run(filepath.Base(dir), func(t *testing.T) {
+			out, err := c.Kubectl(t.Context(), "", "kustomize", dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			known, left := split(t, out)
+			t.Logf("%d objects; of groups that are not here: %q", len(known), left)
+			if filepath.Base(dir) != "production" && len(left) > 0 {
+				t.Errorf("%q need what a plain cluster with KEDA lacks", left)
+			}
+			apply(t, c, strings.Join(known, "\n---\n"), "--dry-run=server", "-f", "-")
+		})
+	}
+}
+
+// split keeps what this cluster knows, and names the rest.
+func split(t *testing.T, rendered string) (known, left []string) {
+	t.Helper()
+	for doc := range strings.SplitSeq(rendered, "\n---\n") {
+		var o struct {
+			APIVersion string `yaml:"apiVersion"`
+			Kind       string
+		}
+		if err := yaml.Unmarshal([]byte(doc), &o); err != nil {
+			t.Fatal(err)
+		}
+		if group, _, _ := strings.Cut(o.APIVersion, "/"); slices.Contains(foreign, group) {
+			left = append(left, o.Kind)
+		} else {
+			known = append(known, doc)
+		}
+	}
+	return known, left
+}

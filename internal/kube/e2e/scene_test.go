@@ -1,0 +1,106 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestScaling publishes a backlog to an installation that sleeps and disturbs it in every way that a cluster knows,
+// while there is work: workers go from none to one to the most and back, and every cell is right.
+func TestScaling(t *testing.T) {
+	l := newLab(t)
+	t.Cleanup(l.describe)
+	l.deploy()
+	l.watch()
+	f := l.newLoad()
+	l.await("KEDA puts the workers to sleep", func() bool { p := l.stages.now(); return p.wanted == 0 && p.ready == 0 })
+
+	published := l.stages.elapsed()
+	f.submit()
+	l.await("the first worker is ready", func() bool { _, ok := l.stages.firstReady(1, published); return ok })
+	l.await("all workers are ready", func() bool { f.keepBusy(); return l.stages.now().ready == mostWorkers })
+
+	f.keepBusy()
+	l.stages.note("rolling update")
+	l.kubectl("rollout", "restart", "deployment/penstock-worker")
+	l.await("the rolling update ends", func() bool { f.keepBusy(); return l.rolledOut() })
+
+	f.keepBusy()
+	l.stages.note("node drained")
+	if !l.drain() {
+		t.Error("no worker was evicted")
+	}
+	l.await("the workers are back", func() bool { f.keepBusy(); return l.stages.now().ready == mostWorkers })
+
+	f.keepBusy()
+	l.scaleIn(f)
+
+	f.keepBusy()
+	l.killLeader()
+	f.keepBusy()
+	f.finish()
+	ended := l.stages.elapsed()
+	l.stages.note("the last job ended")
+	f.prove()
+	l.await("the workers are gone", func() bool { p := l.stages.now(); return p.wanted == 0 && p.ready == 0 })
+	l.tell(published, ended)
+}
+
+// scaleIn has two of three workers go at once, in the midst of chunks, and lets them come back.
+func (l *lab) scaleIn(f *load) {
+	l.t.Helper()
+	l.stages.note("scale-in to 1 under load")
+	const annotation = "autoscaling.keda.sh/paused-replicas"
+	l.kubectl("annotate", "scaledobject", "penstock-worker", annotation+"=1")
+	l.await("one worker is left", func() bool { f.keepBusy(); p := l.stages.now(); return p.wanted == 1 && p.ready == 1 })
+	l.kubectl("annotate", "scaledobject", "penstock-worker", annotation+"-")
+	l.await("the workers are back", func() bool { f.keepBusy(); return l.stages.now().ready == mostWorkers })
+}
+
+// killLeader ends the dispatcher that leads, as a crash would.
+func (l *lab) killLeader() {
+	l.t.Helper()
+	var victim pod
+	l.await("a dispatcher leads", func() (ok bool) { victim, ok = l.leader(l.pods("dispatcher")); return ok })
+	l.stages.note("SIGKILL for the dispatcher that leads")
+	l.must(l.cluster.Kill(l.t.Context(), victim.container))
+	l.await("another dispatcher leads", func() bool {
+		p, ok := l.leader(l.pods("dispatcher"))
+		return ok && (p.name != victim.name || p.container != victim.container)
+	})
+	l.stages.note("another dispatcher leads")
+}
+
+// rolledOut says that new pods have replaced the old ones.
+func (l *lab) rolledOut() bool {
+	out, err := l.try("rollout", "status", "deployment/penstock-worker", "--watch=false")
+	return err == nil && strings.Contains(out, "successfully rolled out")
+}
+
+// tell prints the figures that matter.
+func (l *lab) tell(published, ended time.Duration) {
+	first, _ := l.stages.firstReady(1, published)
+	most, _ := l.stages.firstReady(mostWorkers, published)
+	l.stages.note("backlog published → first worker ready: %.1f s, → %d ready: %.1f s; last job ended → none: %.1f s",
+		first.Seconds(), mostWorkers, most.Seconds(), (l.stages.elapsed() - ended).Seconds())
+}
+
+// describe leaves, of a test that failed, what the cluster says of its pods.
+func (l *lab) describe() {
+	if !l.t.Failed() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience) // the test's own context has ended
+	defer cancel()
+	for _, args := range [][]string{
+		{"get", "pods,deployments,hpa,scaledobjects", "-o", "wide"}, {"describe", "pods"},
+		{"get", "events", "--sort-by=.lastTimestamp"},
+	} {
+		out, err := l.cluster.Kubectl(ctx, "", append([]string{"--namespace=penstock"}, args...)...)
+		l.t.Logf("kubectl %v: %v\n%s", args, err, out)
+	}
+}
