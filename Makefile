@@ -29,7 +29,7 @@ TEST := PENSTOCK_TEST_BINARY=$(CURDIR)/bin/penstock go test -timeout 20m
 
 .PHONY: help
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## bin/penstock, and every other package compiles
@@ -132,6 +132,25 @@ cover: setup build ## statement coverage by function in bin/cover.txt, the total
 .PHONY: servers
 servers: setup ## start the shared servers and print their environment, until ctrl-C
 	@$(WITH_SERVERS)
+
+.PHONY: kube-setup
+kube-setup: setup ## build Kubernetes and KEDA, install containerd and etcd: what e2e runs; 25 minutes, once
+	@go run ./internal/testenv/cmd/setup kube
+
+.PHONY: keda-test
+keda-test: setup build ## manifests/ in KEDA's own types, its scaler against a real nats-server; building KEDA's scalers takes minutes
+	@server=$$(go run ./internal/testenv/cmd/setup nats-server) && cd manifests/kedatest && \
+		PENSTOCK_TEST_BINARY=$(CURDIR)/bin/penstock PENSTOCK_TEST_NATS_SERVER="$$server" CGO_ENABLED=0 \
+		go test -trimpath -count 1 $(ARGS) ./...
+
+.PHONY: e2e
+e2e: kube-setup ## manifests/ on a real Kubernetes with KEDA, under load, while pods come and go: timeline and logs in bin/e2e
+	@mkdir -p bin/e2e
+	@CGO_ENABLED=0 go build -trimpath -tags timetzdata -o bin/e2e/penstock ./cmd/penstock
+	@go build -o bin/withkube ./internal/kube/cmd/withkube
+	@go test -c -tags e2e -o bin/e2e/e2e.test ./internal/kube/e2e
+	@cd internal/kube/e2e && $(CURDIR)/bin/withkube -logs $(CURDIR)/bin/e2e/logs $(CURDIR)/bin/e2e/e2e.test \
+		-test.v -test.timeout 20m -penstock $(CURDIR)/bin/e2e/penstock -out $(CURDIR)/bin/e2e $(ARGS)
 
 .PHONY: demo
 demo: ## load the example pipelines with everything embedded

@@ -1,8 +1,9 @@
 // Command setup installs, into a cache outside the tree, what tests and checks start.
 //
-//	setup servers   JDK, Apache Cassandra, MinIO, nats-server
-//	setup lint      golangci-lint; its path goes to stdout
-//	setup benchstat benchstat; its path goes to stdout
+//	setup servers      JDK, Apache Cassandra, MinIO, nats-server
+//	setup nats-server  the same; the path of nats-server goes to stdout
+//	setup lint         golangci-lint; its path goes to stdout
+//	setup benchstat    benchstat; its path goes to stdout
 //	setup kube [PROGRAM…]  Kubernetes, KEDA, containerd and their kin; of what is built only the programs, where named
 package main
 
@@ -32,7 +33,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return in.Kubernetes(ctx, args[1:]...)
 	}
 	if len(args) != 1 {
-		return fmt.Errorf("%q: expected one argument, servers, lint or benchstat, or kube", args)
+		return fmt.Errorf("%q: expected one argument: servers, lint, benchstat, nats-server or kube", args)
 	}
 	switch args[0] {
 	case "servers":
@@ -41,8 +42,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return printPath(stdout, "golangci-lint", in.Lint(ctx))
 	case "benchstat":
 		return printPath(stdout, "benchstat", in.Benchstat(ctx))
+	case "nats-server":
+		return printPath(stdout, "nats-server", in.Servers(ctx))
 	}
-	return fmt.Errorf("%q: expected servers, lint, benchstat or kube", args[0])
+	return fmt.Errorf("%q: expected servers, lint, benchstat, nats-server or kube", args[0])
 }
 
 // printPath says where a program is that was installed, unless that failed.
