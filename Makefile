@@ -120,8 +120,8 @@ bench-scale: setup build ## 1 to 64 workers, 10 MB to 10 GB, a million objects, 
 		-benchtime 1x $(ARGS) ./internal/bench
 
 .PHONY: bench-wait
-bench-wait: setup build ## from the publication of a job to its first row in Cassandra, and what is asked of the object store
-	@$(WITH_SERVERS) env $(TEST) -run '^$$' -bench 'Latency|Requests' -benchtime 1x -v $(ARGS) ./internal/bench
+bench-wait: setup build ## from a small job's publication to its first row, what is asked of the object store, and a stream of such jobs
+	@$(WITH_SERVERS) env $(TEST) -run '^$$' -bench 'Latency|Requests|Stream' -benchtime 1x -v $(ARGS) ./internal/bench
 
 .PHONY: cover
 cover: setup build ## statement coverage by function in bin/cover.txt, the total here

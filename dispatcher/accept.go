@@ -7,21 +7,32 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/penstock-io/penstock/contracts"
 	"github.com/penstock-io/penstock/state"
 )
 
+// acceptedAtOnce is the number of jobs that are stored at a time: what that takes is waiting for the store.
+const acceptedAtOnce = 8
+
 // acceptAll stores jobs as they come. Each message is acknowledged after its job is stored, handed back while a server
 // is away, and moved to the dead letters where it can never be a job.
 func (d *Dispatcher) acceptAll(ctx context.Context) error {
-	return d.each(ctx, d.jobs, func(m Message) error {
-		job, err := d.decodeJob(m)
-		if err != nil {
-			return err
-		}
-		_, err = d.Accept(ctx, job)
+	g, ctx := errgroup.WithContext(ctx)
+	for range acceptedAtOnce {
+		g.Go(func() error { return d.each(ctx, d.jobs, func(m Message) error { return d.acceptOne(ctx, m) }) })
+	}
+	return g.Wait()
+}
+
+func (d *Dispatcher) acceptOne(ctx context.Context, m Message) error {
+	job, err := d.decodeJob(m)
+	if err != nil {
 		return err
-	})
+	}
+	_, err = d.Accept(ctx, job)
+	return err
 }
 
 // each handles the messages of an inbox, one after the other: ack, delayed nak, or dead letter by the error's kind.
@@ -94,24 +105,49 @@ func (d *Dispatcher) Accept(ctx context.Context, j contracts.Job) (contracts.Acc
 	if err := d.checkJob(&j); err != nil {
 		return contracts.AcceptedJob{}, err
 	}
-	if j.Revision == "" {
-		revision, err := d.store.Current(ctx, j.Pipeline)
-		if err != nil {
-			return contracts.AcceptedJob{}, err
-		}
-		j.Revision = revision
+	if err := d.mark(ctx, &j); err != nil {
+		return contracts.AcceptedJob{}, err
 	}
 	accepted := contracts.AcceptedJob{Job: j, Accepted: d.cfg.Now().UTC().Truncate(time.Microsecond)}
-	accepted, created, err := d.store.AcceptJob(ctx, accepted)
+	accepted, created, err := d.store.StoreJob(ctx, accepted)
 	if err != nil {
 		return accepted, fmt.Errorf("accept job %s: %w", j.ID, err)
 	}
 	if created {
+		d.court.accepted(accepted)
 		d.event(ctx, contracts.Event{Job: j.ID, Pipeline: j.Pipeline, Kind: contracts.EventAccepted})
 		d.cfg.Log.Info("job accepted", "job", j.ID, "pipeline", j.Pipeline, "sources", len(j.Source))
-		d.court.announce(j.ID)
 	}
 	return accepted, nil
+}
+
+// mark finds the job's revision, where it names none, and marks the job. A pipeline that is not there must not leave a
+// mark behind; one that was seen before still is there, so that both may be done at once.
+func (d *Dispatcher) mark(ctx context.Context, j *contracts.Job) error {
+	if _, seen := d.seen.Load(j.Pipeline); !seen && j.Revision == "" {
+		if err := d.revise(ctx, j); err != nil {
+			return err
+		}
+	}
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		if err := d.store.MarkJob(gctx, j.ID); err != nil {
+			return fmt.Errorf("mark job %s: %w", j.ID, err)
+		}
+		return nil
+	})
+	if j.Revision == "" {
+		g.Go(func() error { return d.revise(gctx, j) })
+	}
+	return g.Wait()
+}
+
+// revise makes the job one of its pipeline's current revision.
+func (d *Dispatcher) revise(ctx context.Context, j *contracts.Job) (err error) {
+	if j.Revision, err = d.store.Current(ctx, j.Pipeline); err == nil {
+		d.seen.Store(j.Pipeline, true)
+	}
+	return err
 }
 
 func (d *Dispatcher) checkJob(j *contracts.Job) error {

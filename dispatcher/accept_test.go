@@ -17,6 +17,7 @@ type letter struct {
 	sequence      uint64
 	mu            sync.Mutex
 	settled       []string
+	mail          *mail
 }
 
 func (m *letter) Data() []byte     { return []byte(m.data) }
@@ -33,23 +34,38 @@ func (m *letter) note(what string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.settled = append(m.settled, what)
+	if m.mail != nil && len(m.settled) == 1 {
+		m.mail.open.Done()
+	}
 	return nil
 }
 
-// mail is an inbox of letters; when it is empty it ends the reader.
+// mail is an inbox of letters; when all are settled it ends the reader.
 type mail struct {
-	letters []*letter
+	letters chan *letter
+	open    sync.WaitGroup
 	stop    context.CancelFunc
 }
 
+func newMail(stop context.CancelFunc, letters []*letter) *mail {
+	i := &mail{letters: make(chan *letter, len(letters)), stop: stop}
+	for _, m := range letters {
+		m.mail = i
+		i.open.Add(1)
+		i.letters <- m
+	}
+	return i
+}
+
 func (i *mail) Next(ctx context.Context) (Message, error) {
-	if len(i.letters) == 0 {
+	select {
+	case m := <-i.letters:
+		return m, nil
+	default:
+		i.open.Wait()
 		i.stop()
 		return nil, ctx.Err()
 	}
-	m := i.letters[0]
-	i.letters = i.letters[1:]
-	return m, nil
 }
 
 // read has a dispatcher read letters to their end.
@@ -57,7 +73,7 @@ func (l *lab) read(letters ...*letter) {
 	l.t.Helper()
 	ctx, stop := context.WithCancel(l.t.Context())
 	d := l.dispatcher()
-	d.jobs = &mail{letters, stop}
+	d.jobs = newMail(stop, letters)
 	must(l.t, d.acceptAll(ctx))
 }
 
@@ -110,7 +126,8 @@ func TestRedeliveredJobIsOne(t *testing.T) {
 	named := func(source string) *letter {
 		return &letter{subject: "penstock.jobs.p", data: `{"id":"mine","source":["` + source + `"]}`}
 	}
-	l.read(unnamed(1), unnamed(1), unnamed(2), named("s3://b/first"), named("s3://b/second"))
+	l.read(unnamed(1), unnamed(1), unnamed(2), named("s3://b/first"))
+	l.read(named("s3://b/second"))
 	l.expectSubmitted("p  [s3://b/k]", "p  [s3://b/k]", "p  [s3://b/first]")
 	accepted := 0
 	for _, e := range l.queue.events {
@@ -178,5 +195,50 @@ func TestNewsOfARunnerThatEnded(t *testing.T) {
 	d.court.deliver(t.Context(), e) // full, and nobody reads
 	if len(r.events) != cap(r.events) {
 		t.Errorf("found %d events", len(r.events))
+	}
+}
+
+// TestWhatTheCourtHandsOver: a job that was stored here goes to its runner as it is, unless this process may have
+// missed what was asked of it.
+func TestWhatTheCourtHandsOver(t *testing.T) {
+	t.Parallel()
+	handed := contracts.AcceptedJob{Job: contracts.Job{ID: "j1"}}
+	for name, c := range map[string]struct {
+		happens func(c *court)
+		handed  bool
+	}{
+		"accepted":              {func(c *court) { c.accepted(handed) }, true},
+		"and its news comes":    {func(c *court) { c.accepted(handed); c.echoed("j1") }, true},
+		"and is announced":      {func(c *court) { c.accepted(handed); c.announce("j1") }, true},
+		"and something asked":   {func(c *court) { c.accepted(handed); c.recall("j1") }, false},
+		"in the reign before":   {func(c *court) { c.accepted(handed); c.reign(false); c.reign(true) }, false},
+		"while another leads":   {func(c *court) { c.reign(false); c.accepted(handed) }, false},
+		"announced before":      {func(c *court) { c.announce("j1"); c.accepted(handed) }, false},
+		"accepted by another":   {func(c *court) { c.echoed("j1") }, false},
+		"told of a second time": {func(c *court) { c.accepted(handed); c.echoed("j1"); c.echoed("j1") }, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			court := newCourt(1)
+			court.reign(true)
+			c.happens(court)
+			r := court.next(func(id contracts.JobID) *runner { return &runner{id: id} })
+			if r == nil || r.handed != nil != c.handed {
+				t.Fatalf("found %+v", r)
+			}
+		})
+	}
+}
+
+// TestOwnNewsStartsNoJobAgain: news of a job that was accepted here comes when the job has ended.
+func TestOwnNewsStartsNoJobAgain(t *testing.T) {
+	t.Parallel()
+	c := newCourt(1)
+	c.reign(true)
+	made := func(id contracts.JobID) *runner { return &runner{id: id} }
+	c.accepted(contracts.AcceptedJob{Job: contracts.Job{ID: "j1"}})
+	c.leave(c.next(made))
+	if c.echoed("j1"); c.next(made) != nil {
+		t.Error("the job runs again")
 	}
 }

@@ -11,20 +11,27 @@ import (
 // keep theirs too, so that a job accepted just before the lead changes is not left to the next look at the store.
 type court struct {
 	mu      sync.Mutex
-	waiting map[contracts.JobID]bool
+	waiting map[contracts.JobID]*contracts.AcceptedJob // nil: what is stored of it must be read
+	echoes  map[contracts.JobID]bool                   // accepted here: the news of that is still to come
 	running map[contracts.JobID]*runner
 	resting map[contracts.JobID]bool // paused, when they were last looked at; at most maxWaiting
+	reigns  bool                     // whatever a user asks of a job is heard
 	room    int                      // jobs that may still start
 	wake    chan struct{}            // holds one token while there may be something to start
 }
 
-// maxWaiting bounds the jobs announced and not yet started; those beyond it are found in the store.
-const maxWaiting = 10_000
+// maxWaiting bounds the jobs announced and not yet started; those beyond it are found in the store. Of at most
+// maxHanded of them it is kept what they say.
+const (
+	maxWaiting = 10_000
+	maxHanded  = 256
+)
 
 func newCourt(room int) *court {
 	return &court{
-		waiting: map[contracts.JobID]bool{}, running: map[contracts.JobID]*runner{},
-		resting: map[contracts.JobID]bool{}, room: room, wake: make(chan struct{}, 1),
+		waiting: map[contracts.JobID]*contracts.AcceptedJob{}, echoes: map[contracts.JobID]bool{},
+		running: map[contracts.JobID]*runner{}, resting: map[contracts.JobID]bool{},
+		room: room, wake: make(chan struct{}, 1),
 	}
 }
 
@@ -32,12 +39,55 @@ func newCourt(room int) *court {
 func (c *court) announce(id contracts.JobID) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.wait(id, nil)
+}
+
+// wait puts a job among those that wait, unless it runs.
+func (c *court) wait(id contracts.JobID, j *contracts.AcceptedJob) {
+	_, waits := c.waiting[id]
 	if r := c.running[id]; r != nil {
 		r.heard.Store(true)
-	} else if len(c.waiting) < maxWaiting {
-		c.waiting[id] = true
+	} else if !waits && len(c.waiting) < maxWaiting {
+		c.waiting[id] = j
 	}
 	c.ring()
+}
+
+// accepted is announce for a job that was stored just now, and was not before: nothing else is stored of it, and while
+// this process leads it hears of whatever is asked of it. So there is nothing to be read.
+func (c *court) accepted(j contracts.AcceptedJob) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.echoes) < maxWaiting {
+		c.echoes[j.ID] = true
+	}
+	if c.reigns && len(c.waiting) < maxHanded {
+		c.wait(j.ID, &j)
+	} else {
+		c.wait(j.ID, nil)
+	}
+}
+
+// echoed is announce for the news that a job was accepted, which is none where it was accepted here.
+func (c *court) echoed(id contracts.JobID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.echoes[id] {
+		delete(c.echoes, id)
+		return
+	}
+	c.wait(id, nil)
+}
+
+// reign says whether this process hears from now on what is asked of jobs. What was asked before it may have missed.
+func (c *court) reign(begins bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.reigns = begins
+	clear(c.echoes)
+	for id := range c.waiting {
+		c.waiting[id] = nil
+	}
 }
 
 // recall is announce for a job of which a user has asked something: if it has a runner, that one may have looked
@@ -48,6 +98,8 @@ func (c *court) recall(id contracts.JobID) {
 	defer c.mu.Unlock()
 	if r := c.running[id]; r != nil {
 		r.recalled.Store(true)
+	} else if c.waiting[id] != nil {
+		c.waiting[id] = nil
 	}
 }
 
@@ -71,8 +123,9 @@ func (c *court) next(make func(contracts.JobID) *runner) *runner {
 			first = id
 		}
 	}
-	delete(c.waiting, first)
 	r := make(first)
+	r.handed = c.waiting[first]
+	delete(c.waiting, first)
 	c.running[first] = r
 	c.room--
 	return r
@@ -89,7 +142,7 @@ func (c *court) leave(r *runner) {
 		c.resting[r.id] = true
 	}
 	if r.recalled.Load() || r.unstored && r.heard.Load() {
-		c.waiting[r.id] = true
+		c.waiting[r.id] = nil
 	}
 	c.room++
 	c.ring()

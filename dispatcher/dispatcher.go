@@ -12,6 +12,7 @@ import (
 	"io"
 	"iter"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -119,6 +120,8 @@ type Dispatcher struct {
 	court         *court
 	leads         atomic.Bool
 	settled       settled
+	seen          sync.Map                     // names of pipelines that are applied: none is ever taken away
+	waiting       shared[[]*pipeline.Compiled] // with a trigger
 }
 
 // Parts are what a dispatcher is joined to.

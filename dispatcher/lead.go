@@ -61,6 +61,8 @@ func (d *Dispatcher) reign(ctx context.Context) error {
 		return err
 	}
 	defer stop()
+	d.court.reign(true)
+	defer d.court.reign(false)
 	g.Go(func() error { return d.keepLease(ctx) })
 	g.Go(func() error { return d.findJobs(ctx) })
 	g.Go(func() error { return d.startJobs(ctx) })
@@ -71,7 +73,7 @@ func (d *Dispatcher) reign(ctx context.Context) error {
 func (d *Dispatcher) hear(ctx context.Context, e contracts.Event) {
 	switch e.Kind {
 	case contracts.EventAccepted:
-		d.court.announce(e.Job)
+		d.court.echoed(e.Job)
 		return
 	case contracts.EventControl: // a job that rests has no runner
 		d.court.recall(e.Job)

@@ -258,34 +258,50 @@ func (d *Dispatcher) plan(
 ) (plan state.Plan, chunks *state.PlanReader, fresh bool, err error) {
 	w := d.store.NewPlan(job.ID)
 	plan = state.Plan{MaxRecord: d.cfg.MaxRecord, Reader: contracts.Reader}
-	out, clock, err := d.gather(ctx, w, job, c)
-	if err != nil && (contracts.KindOf(err).Transient() || clock == nil) {
+	out, base, err := d.gather(ctx, w, job, c)
+	if err != nil && (contracts.KindOf(err).Transient() || base == 0) {
 		return plan, nil, false, err
 	}
 	if err != nil {
 		out, plan.Error = PlanResult{}, contracts.Info(fmt.Errorf("plan: %w", err))
 	}
 	plan.SegmentSize, plan.Totals, plan.Failures = out.SegmentSize, out.Totals, out.Failures
-	g, gctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return w.Flush(gctx) })
-	g.Go(func() (err error) {
-		plan.Base, err = clock.Reserve(gctx, plan.Totals.Segments, d.cfg.Now())
-		return err
-	})
-	if err = g.Wait(); err != nil {
-		return plan, nil, false, err
+	if plan.Base = base; out.Totals.Segments > reservedAhead {
+		if plan.Base, err = d.reserveAndFlush(ctx, w, c, out.Totals.Segments); err != nil {
+			return plan, nil, false, err
+		}
 	}
 	plan, err = w.Seal(ctx, plan)
 	return plan, w.Reader(plan), w.Won(plan), err
 }
 
-// gather writes the chunks while the table is prepared and its clock is read. The error of a job that cannot be planned
-// comes with the clock; the table's fault goes before the sources'.
+func (d *Dispatcher) reserveAndFlush(
+	ctx context.Context, w *state.PlanWriter, c *pipeline.Compiled, segments int64,
+) (base int64, err error) {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return w.Flush(ctx) })
+	g.Go(func() (err error) {
+		base, err = d.reserve(ctx, c, segments)
+		return err
+	})
+	return base, g.Wait()
+}
+
+func (d *Dispatcher) reserve(ctx context.Context, c *pipeline.Compiled, segments int64) (base int64, err error) {
+	return d.store.Reserve(ctx, c.Table().Keyspace+"."+c.Table().Name, segments, d.cfg.Now())
+}
+
+// reservedAhead is the number of timestamps that are reserved before it is known how many the plan takes: enough for a
+// small job. The clock gains at most as many microseconds a job on the wall's.
+const reservedAhead = 64
+
+// gather writes the chunks while the table is prepared and its first timestamps are reserved. The error of a job that
+// cannot be planned comes with the base; the table's fault goes before the sources'.
 func (d *Dispatcher) gather(
 	ctx context.Context, w *state.PlanWriter, job contracts.AcceptedJob, c *pipeline.Compiled,
-) (out PlanResult, clock *state.Clock, err error) {
+) (out PlanResult, base int64, err error) {
 	var beside sync.WaitGroup
-	var unprepared, unread error
+	var unprepared, unreserved error
 	planning, stop := context.WithCancel(ctx)
 	defer stop()
 	beside.Go(func() {
@@ -293,10 +309,10 @@ func (d *Dispatcher) gather(
 			stop()
 		}
 	})
-	beside.Go(func() { clock, unread = d.store.Clock(ctx, c.Table().Keyspace+"."+c.Table().Name) })
+	beside.Go(func() { base, unreserved = d.reserve(ctx, c, reservedAhead) })
 	out, err = d.planInto(planning, w, job, c)
 	beside.Wait()
-	return out, clock, cmp.Or(unread, unprepared, err)
+	return out, base, cmp.Or(unreserved, unprepared, err)
 }
 
 func (d *Dispatcher) planInto(

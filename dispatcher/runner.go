@@ -26,7 +26,8 @@ type runner struct {
 	unstored bool        // the job is marked and not stored: it is being accepted just now, or nobody came to that
 	ended    chan struct{}
 	lag      lag
-	resting  atomic.Bool // the job was found paused
+	resting  atomic.Bool            // the job was found paused
+	handed   *contracts.AcceptedJob // the job, of which nothing else is stored yet; nil where the store is to be asked
 	job      contracts.AcceptedJob
 	pipeline *pipeline.Compiled
 	plan     state.Plan
@@ -101,6 +102,10 @@ type sight struct {
 // look asks the store all at once. In which order it answers does not matter: a job that has ended is announced, and
 // any other goes on from its plan, if it has one.
 func (r *runner) look(ctx context.Context) (s sight, err error) {
+	if r.handed != nil { // if another leader was faster, it has sealed the plan
+		r.job, r.handed = *r.handed, nil
+		return s, nil
+	}
 	g, ctx := errgroup.WithContext(ctx)
 	r.unstored = false
 	g.Go(func() (err error) {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/go-co-op/gocron/v2"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/penstock-io/penstock/contracts"
 	"github.com/penstock-io/penstock/pipeline"
@@ -41,9 +42,19 @@ func (d *Dispatcher) triggered(ctx context.Context) ([]*pipeline.Compiled, error
 	return with, nil
 }
 
+// heededAtOnce is the number of notifications that are heeded at a time: many files that arrive are one look at what
+// pipelines wait for.
+const heededAtOnce = 32
+
 // heedAll makes jobs of bucket notifications.
 func (d *Dispatcher) heedAll(ctx context.Context) error {
-	return d.each(ctx, d.notifications, func(m Message) error { return d.heed(ctx, m.Data()) })
+	g, ctx := errgroup.WithContext(ctx)
+	for range heededAtOnce {
+		g.Go(func() error {
+			return d.each(ctx, d.notifications, func(m Message) error { return d.heed(ctx, m.Data()) })
+		})
+	}
+	return g.Wait()
 }
 
 func (d *Dispatcher) heed(ctx context.Context, data []byte) error {
@@ -51,7 +62,7 @@ func (d *Dispatcher) heed(ctx context.Context, data []byte) error {
 	if err != nil || len(arrivals) == 0 {
 		return err
 	}
-	pipelines, err := d.triggered(ctx)
+	pipelines, err := d.waiting.ask(ctx, d.triggered)
 	if err != nil {
 		return err
 	}

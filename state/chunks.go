@@ -140,28 +140,34 @@ func (s *Store) update(ctx context.Context, key string, change func(old []byte) 
 	if err != nil {
 		return err
 	}
-	return s.updateFrom(ctx, key, seen, change)
+	_, err = s.updateFrom(ctx, key, seen, change)
+	return err
 }
 
-// updateFrom is update for a document that was seen before.
+// updateFrom is update for a document that was seen before. It returns what it stored; without an ETag where that is
+// not known.
 func (s *Store) updateFrom(
 	ctx context.Context, key string, seen version, change func(old []byte) ([]byte, error),
-) error {
+) (version, error) {
 	for {
 		data, err := change(seen.data)
 		if err != nil {
-			return err
+			return version{}, err
 		}
+		now := version{data: data}
 		if seen.etag == "" {
 			err = s.docs.Create(ctx, key, data)
 		} else {
-			_, err = s.docs.Replace(ctx, key, data, seen.etag)
+			now.etag, err = s.docs.Replace(ctx, key, data, seen.etag)
 		}
-		if k := contracts.KindOf(err); k != contracts.KindExists && k != contracts.KindChanged {
-			return err
+		switch contracts.KindOf(err) {
+		case "":
+			return now, nil
+		case contracts.KindExists, contracts.KindChanged: // somebody else was first
+			seen, err = s.look(ctx, key)
 		}
-		if seen, err = s.look(ctx, key); err != nil { // somebody else was first
-			return err
+		if err != nil {
+			return version{}, err
 		}
 	}
 }

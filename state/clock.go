@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/penstock-io/penstock/contracts"
@@ -16,46 +18,118 @@ type clock struct {
 	By   string `json:"by"`   // random, so that no reservation takes an equal document for its own
 }
 
-// Clock is a table's clock as it was read. It may be old: whoever reserves by it finds out.
-type Clock struct {
-	store *Store
-	table string
-	seen  version
+// tableClock is a table's clock as this process knows it. Who has the turn moves the stored one on for all who wait, by
+// what was written or seen last: so many reservations at once cost one request.
+type tableClock struct {
+	store   *Store
+	key     string
+	turn    chan struct{} // holds one token while somebody has the turn
+	seen    version       // of who has the turn: it may be old, and then the document is read again
+	mu      sync.Mutex
+	waiting []*reservation
 }
 
-// Clock reads the clock of a table, keyspace.table. It is for those who have something else to do meanwhile.
-func (s *Store) Clock(ctx context.Context, table string) (*Clock, error) {
-	seen, err := s.look(ctx, "clocks/"+table)
-	if err != nil {
-		return nil, fmt.Errorf("read the write clock of %s: %w", table, err)
+// reservation is of [base, base+n). Whoever serves it closes served.
+type reservation struct {
+	n      int64
+	now    int64 // microseconds
+	base   int64
+	served chan struct{}
+}
+
+// maxClocks bounds the tables whose clocks are remembered.
+const maxClocks = 1024
+
+func (s *Store) clock(table string) *tableClock {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.clocks[table]
+	if c == nil {
+		if len(s.clocks) >= maxClocks {
+			clear(s.clocks)
+		}
+		c = &tableClock{store: s, key: "clocks/" + table, turn: make(chan struct{}, 1)}
+		s.clocks[table] = c
 	}
-	return &Clock{s, table, seen}, nil
+	return c
 }
 
-// Reserve is Clock and the clock's Reserve.
+// Reserve takes n timestamps of the table (keyspace.table), [base, base+n): disjoint from every other reservation,
+// later than all before it, and at least now. A clock that steps back only makes the range start where the last ended.
 func (s *Store) Reserve(ctx context.Context, table string, n int64, now time.Time) (base int64, err error) {
-	c, err := s.Clock(ctx, table)
-	if err != nil {
-		return 0, err
+	r := &reservation{n: n, now: now.UnixMicro(), served: make(chan struct{})}
+	if err := s.clock(table).reserve(ctx, r); err != nil {
+		return 0, fmt.Errorf("reserve %d write timestamps of %s: %w", n, table, err)
 	}
-	return c.Reserve(ctx, n, now)
+	return r.base, nil
 }
 
-// Reserve takes n timestamps of the table, [base, base+n): disjoint from every other reservation, later than all before
-// it, and at least now. A clock that steps back only makes the range start where the last ended.
-func (c *Clock) Reserve(ctx context.Context, n int64, now time.Time) (base int64, err error) {
-	err = c.store.updateFrom(ctx, "clocks/"+c.table, c.seen, func(old []byte) ([]byte, error) {
+// reserve waits to be served, or for the turn to serve all who wait. Who leaves before may be served all the same, and
+// then nobody uses these timestamps.
+func (c *tableClock) reserve(ctx context.Context, r *reservation) error {
+	c.mu.Lock()
+	c.waiting = append(c.waiting, r)
+	c.mu.Unlock()
+	defer c.withdraw(r)
+	select {
+	case <-r.served:
+		return nil
+	case <-ctx.Done():
+		return contracts.Errorf(contracts.KindInterrupted, "%w", context.Cause(ctx))
+	case c.turn <- struct{}{}:
+		defer func() { <-c.turn }()
+	}
+	select {
+	case <-r.served:
+		return nil
+	default:
+		return c.serve(ctx)
+	}
+}
+
+func (c *tableClock) withdraw(r *reservation) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.waiting = slices.DeleteFunc(c.waiting, func(one *reservation) bool { return one == r })
+}
+
+// serve serves all who wait. Where it cannot, the next of them has the turn.
+func (c *tableClock) serve(ctx context.Context) error {
+	c.mu.Lock()
+	all := c.waiting
+	c.waiting = nil
+	c.mu.Unlock()
+	if err := c.move(ctx, all); err != nil {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.waiting = append(all, c.waiting...)
+		return err
+	}
+	for _, r := range all {
+		close(r.served)
+	}
+	return nil
+}
+
+// move moves the stored clock on, by compare-and-swap until it wins.
+func (c *tableClock) move(ctx context.Context, all []*reservation) (err error) {
+	if c.seen.etag == "" {
+		if c.seen, err = c.store.look(ctx, c.key); err != nil {
+			return err
+		}
+	}
+	c.seen, err = c.store.updateFrom(ctx, c.key, c.seen, func(old []byte) ([]byte, error) {
 		var at clock
 		if old != nil {
 			if err := contracts.Unmarshal(old, &at); err != nil {
 				return nil, err
 			}
 		}
-		base = max(at.Next, now.UnixMicro())
-		return json.Marshal(clock{V: contracts.Version, Next: base + n, By: rand.Text()})
+		for _, r := range all {
+			r.base = max(at.Next, r.now)
+			at.Next = r.base + r.n
+		}
+		return json.Marshal(clock{V: contracts.Version, Next: at.Next, By: rand.Text()})
 	})
-	if err != nil {
-		return 0, fmt.Errorf("reserve %d write timestamps of %s: %w", n, c.table, err)
-	}
-	return base, nil
+	return err
 }

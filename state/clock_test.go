@@ -2,8 +2,11 @@ package state_test
 
 import (
 	"cmp"
+	"context"
+	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -77,4 +80,83 @@ func TestClockOfANewerVersionIsLeftAlone(t *testing.T) {
 	must(t, d.Put(t.Context(), "clocks/lab.t", []byte(`{"v":2,"next":9}`)))
 	_, err := state.New(d).Reserve(t.Context(), "lab.t", 1, time.Now())
 	expectKind(t, err, contracts.KindConfig)
+}
+
+// counted are documents that count what is asked of them, and fail while they are told to.
+type counted struct {
+	state.Docs
+	gets, puts atomic.Int64
+	away       atomic.Bool
+}
+
+func (c *counted) Get(ctx context.Context, key string) ([]byte, string, error) {
+	c.gets.Add(1)
+	return c.Docs.Get(ctx, key)
+}
+
+func (c *counted) Replace(ctx context.Context, key string, data []byte, etag string) (string, error) {
+	if c.puts.Add(1); c.away.Load() {
+		return "", errDenied
+	}
+	return c.Docs.Replace(ctx, key, data, etag)
+}
+
+// TestClockIsRememberedAndNotTrusted: what this process wrote is not read again, and what another wrote is found out.
+func TestClockIsRememberedAndNotTrusted(t *testing.T) {
+	t.Parallel()
+	d := &counted{Docs: docs(t)}
+	s, other := state.New(d), state.New(d.Docs)
+	reserve := func(s *state.Store, want int64) {
+		t.Helper()
+		if base, err := s.Reserve(t.Context(), "lab.t", 10, time.UnixMicro(1)); err != nil || base != want {
+			t.Errorf("found %d, %v, expected %d", base, err, want)
+		}
+	}
+	reserve(s, 1)
+	reserve(s, 11)
+	before := d.gets.Load()
+	reserve(s, 21)
+	reserve(s, 31)
+	if n := d.gets.Load() - before; n > 0 {
+		t.Errorf("the clock was read %d times", n)
+	}
+	reserve(other, 41)
+	reserve(s, 51)
+	d.away.Store(true)
+	if _, err := s.Reserve(t.Context(), "lab.t", 10, time.UnixMicro(1)); !errors.Is(err, errDenied) {
+		t.Errorf("found %v", err)
+	}
+	d.away.Store(false)
+	reserve(s, 61)
+}
+
+// TestReservationsAtOnceShareRequests: those who wait while one is being written are served together.
+func TestReservationsAtOnceShareRequests(t *testing.T) {
+	t.Parallel()
+	d := &counted{Docs: docs(t)}
+	s := state.New(d)
+	for range 2 { // the second writes over the first
+		_, err := s.Reserve(t.Context(), "lab.t", 1, time.UnixMicro(1))
+		must(t, err)
+	}
+	const many = 200
+	var mu sync.Mutex
+	bases := map[int64]bool{}
+	race(many, func(int) {
+		base, err := s.Reserve(t.Context(), "lab.t", 3, time.UnixMicro(1))
+		if err != nil {
+			t.Error(err)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		bases[base] = true
+	})
+	for base := int64(3); base < 3+3*many; base += 3 {
+		if !bases[base] {
+			t.Fatalf("found %d bases without %d", len(bases), base)
+		}
+	}
+	if n := d.puts.Load(); n >= many {
+		t.Errorf("%d reservations took %d requests", many, n)
+	}
 }

@@ -10,8 +10,8 @@
 //	current/<name>                     the revision that new jobs take
 //	targets/<name>                     the target that the pipeline was last applied with; a note
 //	jobs/<job>/job.json                the accepted job; immutable
-//	jobs/<job>/plan.json               the sealed plan; immutable
-//	jobs/<job>/plan/<attempt>/<page>   its chunks, in pages; immutable once sealed
+//	jobs/<job>/plan.json               the sealed plan, with its chunks where they are few; immutable
+//	jobs/<job>/plan/<attempt>/<page>   its chunks, in pages, where they are many; immutable once sealed
 //	jobs/<job>/done|dead|scan/<chunk>  completions, dead letters, transition functions; the first one stored counts
 //	jobs/<job>/rescan/<chunk>          transition functions that were asked for again; the first one stored counts
 //	jobs/<job>/checkpoint/<chunk>      how far the load of a compressed stream has come; a cache
@@ -32,6 +32,7 @@ import (
 	"context"
 	"encoding/json"
 	"iter"
+	"sync"
 
 	"github.com/penstock-io/penstock/contracts"
 )
@@ -52,12 +53,14 @@ type Docs interface {
 
 // Store is the truth. It is safe for concurrent use.
 type Store struct {
-	docs Docs
-	lead watch
+	docs   Docs
+	lead   watch
+	mu     sync.Mutex
+	clocks map[string]*tableClock
 }
 
 // New makes a store on a bucket.
-func New(docs Docs) *Store { return &Store{docs: docs} }
+func New(docs Docs) *Store { return &Store{docs: docs, clocks: map[string]*tableClock{}} }
 
 // read decodes a document.
 func (s *Store) read(ctx context.Context, key string, v any) error {

@@ -16,12 +16,22 @@ func jobKey(job contracts.JobID, rest string) string { return "jobs/" + string(j
 // The markers come first, so that a job which is stored will be found, even if the process dies here and the job's
 // message is lost. A marker without a job says that one may come.
 func (s *Store) AcceptJob(ctx context.Context, j contracts.AcceptedJob) (contracts.AcceptedJob, bool, error) {
-	markers, mctx := errgroup.WithContext(ctx)
-	markers.Go(func() error { return s.docs.Put(mctx, "index/"+string(j.ID), nil) })
-	markers.Go(func() error { return s.Activate(mctx, j.ID) })
-	if err := markers.Wait(); err != nil {
+	if err := s.MarkJob(ctx, j.ID); err != nil {
 		return j, false, err
 	}
+	return s.StoreJob(ctx, j)
+}
+
+// MarkJob is the first half of AcceptJob, for who does not know yet all that the job says.
+func (s *Store) MarkJob(ctx context.Context, id contracts.JobID) error {
+	markers, ctx := errgroup.WithContext(ctx)
+	markers.Go(func() error { return s.docs.Put(ctx, "index/"+string(id), nil) })
+	markers.Go(func() error { return s.Activate(ctx, id) })
+	return markers.Wait()
+}
+
+// StoreJob is the second half of AcceptJob.
+func (s *Store) StoreJob(ctx context.Context, j contracts.AcceptedJob) (contracts.AcceptedJob, bool, error) {
 	created, err := s.createJSON(ctx, jobKey(j.ID, "job.json"), j)
 	if err != nil || created {
 		return j, created, err

@@ -33,7 +33,11 @@ type Plan struct {
 	Totals      contracts.PlanTotals  `json:"totals"`
 	Failures    []contracts.ErrorInfo `json:"failures,omitempty"` // of the first MaxFailures objects that were not planned
 	Error       *contracts.ErrorInfo  `json:"error,omitempty"`    // the job as a whole could not be planned
+	Page        []byte                `json:"page,omitempty"`     // the only page, if it is small: stored here alone
 }
+
+// mostInline bounds a page that is part of its plan, in bytes.
+const mostInline = 32 << 10
 
 // Work is what a chunk's message asks for: the claim check that workers get, and that a replay makes again.
 func (p Plan) Work(job contracts.AcceptedJob, w contracts.Work, n int, parts []contracts.Part) contracts.ChunkWork {
@@ -73,7 +77,8 @@ type PlanWriter struct {
 	job     contracts.JobID
 	attempt string
 	pending []Planned
-	last    []Planned // the page that was stored last
+	last    []Planned // the page that was stored last; nil before that
+	inline  []byte    // pending, where that is all of a small plan
 	parts   int       // in pending
 	pages   []int     // as in Plan
 	uneven  bool      // a page before the last has fewer than PageChunks
@@ -116,10 +121,17 @@ func (w *PlanWriter) flush(ctx context.Context) error {
 	return nil
 }
 
-// Flush stores what is pending, so that Seal has no more to do than to seal.
-func (w *PlanWriter) Flush(ctx context.Context) error {
-	if len(w.pending) == 0 {
+// Flush stores what is pending, unless it is to be part of the plan, so that Seal has no more to do than to seal.
+func (w *PlanWriter) Flush(ctx context.Context) (err error) {
+	if w.inline = nil; len(w.pending) == 0 {
 		return nil
+	}
+	if w.last == nil {
+		w.inline, err = contracts.Marshal(page{V: contracts.Version, Chunks: w.pending})
+		if err != nil || len(w.inline) <= mostInline {
+			return err
+		}
+		w.inline = nil
 	}
 	return w.flush(ctx)
 }
@@ -132,7 +144,7 @@ func (w *PlanWriter) Seal(ctx context.Context, p Plan) (Plan, error) {
 	if err := w.Flush(ctx); err != nil {
 		return p, err
 	}
-	p.V, p.Job, p.Attempt = contracts.Version, w.job, w.attempt
+	p.V, p.Job, p.Attempt, p.Page = contracts.Version, w.job, w.attempt, w.inline
 	if w.uneven {
 		p.Pages = w.pages
 	}
@@ -150,7 +162,9 @@ func (w *PlanWriter) Won(p Plan) bool { return p.Attempt == w.attempt }
 // all of a small one; nothing may be added any more.
 func (w *PlanWriter) Reader(p Plan) *PlanReader {
 	r := w.store.PlanReader(p)
-	if w.Won(p) && len(w.pages) > 0 {
+	if w.Won(p) && w.inline != nil {
+		r.page, r.have = w.pending, 0
+	} else if w.Won(p) && len(w.pages) > 0 {
 		r.page, r.have = w.last, len(w.pages)-1
 	}
 	return r
@@ -183,8 +197,8 @@ func (r *PlanReader) Another() *PlanReader {
 func (r *PlanReader) Chunk(ctx context.Context, n int) (Planned, error) {
 	number, first := r.plan.page(n)
 	if number != r.have {
-		var p page
-		if err := r.store.read(ctx, pageKey(r.plan.Job, r.plan.Attempt, number), &p); err != nil {
+		p, err := r.read(ctx, number)
+		if err != nil {
 			return Planned{}, fmt.Errorf("read page %d of the plan of %s: %w", number, r.plan.Job, err)
 		}
 		r.page, r.have = p.Chunks, number
@@ -193,4 +207,11 @@ func (r *PlanReader) Chunk(ctx context.Context, n int) (Planned, error) {
 		return r.page[i], nil
 	}
 	return Planned{}, contracts.Errorf(contracts.KindInternal, "plan of %s has no chunk %d", r.plan.Job, n)
+}
+
+func (r *PlanReader) read(ctx context.Context, number int) (p page, err error) {
+	if number == 0 && len(r.plan.Page) > 0 {
+		return p, contracts.Unmarshal(r.plan.Page, &p)
+	}
+	return p, r.store.read(ctx, pageKey(r.plan.Job, r.plan.Attempt, number), &p)
 }

@@ -2,6 +2,7 @@ package state_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/penstock-io/penstock/contracts"
@@ -147,4 +148,29 @@ func TestPlanOfALateDispatcher(t *testing.T) {
 		t.Errorf("found %+v, expected the first plan %+v", p, first)
 	}
 	expectPlan(t, s, p, "first", 0, 1, 2)
+}
+
+// TestSmallPlanIsOneDocument, and a plan that is not is read as ever.
+func TestSmallPlanIsOneDocument(t *testing.T) {
+	t.Parallel()
+	d := docs(t)
+	s := state.New(d)
+	const chunks = state.PageChunks
+	expectPlan(t, s, writePlan(t, s, "a", 3), "a", 0, 1, 2)
+	stored, err := s.Plan(t.Context(), "j1")
+	must(t, err)
+	expectPlan(t, state.New(d), stored, "a", 2, 0, 1)
+	for key, err := range d.List(t.Context(), "jobs/j1/plan/", "") {
+		t.Errorf("found a page %s, %v", key, err)
+	}
+	w := s.NewPlan("j2")
+	for n := range chunks {
+		must(t, w.Add(t.Context(), planned(strings.Repeat("long", 50), n)))
+	}
+	large, err := w.Seal(t.Context(), state.Plan{Totals: contracts.PlanTotals{Chunks: chunks}})
+	must(t, err)
+	if len(large.Page) > 0 {
+		t.Errorf("a plan of %d bytes is one document", len(large.Page))
+	}
+	expectPlan(t, state.New(d), large, strings.Repeat("long", 50), chunks-1)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/penstock-io/penstock/contracts"
 	"github.com/penstock-io/penstock/cql"
@@ -21,12 +22,14 @@ type pipelines struct {
 	mu       sync.Mutex
 	compiled map[string]*pipeline.Compiled
 	writers  map[*pipeline.Compiled]workers.Writer
+	prepared map[*pipeline.Compiled]time.Time // when the table was last found to be as the revision has it
 }
 
 func newPipelines(s *state.Store, t target, b *budgets) *pipelines {
 	return &pipelines{
 		store: s, target: t, budgets: b,
 		compiled: map[string]*pipeline.Compiled{}, writers: map[*pipeline.Compiled]workers.Writer{},
+		prepared: map[*pipeline.Compiled]time.Time{},
 	}
 }
 
@@ -54,6 +57,7 @@ func (p *pipelines) Compiled(ctx context.Context, name, revision string) (*pipel
 	if len(p.compiled) >= maxCompiled {
 		clear(p.compiled)
 		clear(p.writers)
+		clear(p.prepared)
 	}
 	p.compiled[key] = c
 	return c, nil
@@ -89,8 +93,29 @@ func findingsError(findings []pipeline.Finding) error {
 	return contracts.Errorf(contracts.KindConfig, "%s", strings.Join(lines, "\n"))
 }
 
+// preparedFor is how long a table that was found well is taken to be so: many small jobs are one look. A table that
+// changes meanwhile is found out by the workers, as one that changes under a job is.
+const preparedFor = time.Second
+
 // Prepare makes the table where the pipeline says so, and checks that it is as the pipeline has it.
 func (p *pipelines) Prepare(ctx context.Context, c *pipeline.Compiled) error {
+	p.mu.Lock()
+	fresh := time.Since(p.prepared[c]) < preparedFor
+	p.mu.Unlock()
+	if fresh {
+		return nil
+	}
+	begin := time.Now()
+	if err := p.prepare(ctx, c); err != nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.prepared[c] = begin
+	return nil
+}
+
+func (p *pipelines) prepare(ctx context.Context, c *pipeline.Compiled) error {
 	if c.Creates() {
 		if err := p.target.Create(ctx, c.Table(), c.Types()); err != nil {
 			return err

@@ -21,7 +21,7 @@ func (t runnerTurn) does(d step, change func(n *state, r *runner, j *job)) {
 
 func (t runnerTurn) steps() {
 	switch t.runner().at {
-	case away, preparing, planning, reserved, catching:
+	case away, preparing, ahead, planning, reserved, catching:
 		t.prepare()
 	case driving:
 		t.drive()
@@ -46,6 +46,8 @@ func (t runnerTurn) prepare() {
 		})
 	case preparing:
 		t.plan()
+	case ahead: // gather: the sources are listed while timestamps are reserved
+		t.list(reserved)
 	case planning: // Store.Reserve
 		t.reserve()
 	case reserved:
@@ -60,22 +62,35 @@ func (t runnerTurn) prepare() {
 	}
 }
 
-// plan is Dispatcher.plan: the sealed plan, or else what the sources and the ledger say now. Whatever keeps a runner
-// from that, a user may cancel the job all the same: giveUp.
+// plan is Dispatcher.plan: the sealed plan, or else what the sources and the ledger say now, before timestamps are
+// reserved or after. Whatever keeps a runner from that, a user may cancel the job all the same: giveUp. A runner that
+// was handed the job as it was stored does not look for a plan, and is overtaken by whoever has sealed one; so is one
+// that looked just before.
 func (t runnerTurn) plan() {
 	if t.stored().plan.base > 0 && t.Broken != PlanAgain { // Store.Plan
 		t.does(step{text: "reads the plan of @job"}, func(_ *state, r *runner, j *job) { r.at, r.plan = catching, j.plan })
-	} else {
-		t.does(step{text: "lists the objects of @job"}, func(n *state, r *runner, _ *job) {
-			r.at = planning
-			for c, chunk := range t.Jobs[t.job].Chunks {
-				r.plan.skipped.put(uint8(c), n.ledger.has(uint8(chunk.Object)))
-			}
-		})
+	}
+	if t.stored().plan.base == 0 || t.Broken == PlanAgain || t.handed() {
+		t.list(planning)
+		t.reserveThen(ahead)
 	}
 	if t.stored().cancel {
 		t.giveUp()
 	}
+}
+
+// handed says whether a runner may go on as if nothing were stored of its job though a plan is: there is another
+// dispatcher that has sealed one.
+func (t runnerTurn) handed() bool { return t.Dispatchers > 1 }
+
+// list is planInto.
+func (t runnerTurn) list(then runnerStep) {
+	t.does(step{text: "lists the objects of @job"}, func(n *state, r *runner, _ *job) {
+		r.at = then
+		for c, chunk := range t.Jobs[t.job].Chunks {
+			r.plan.skipped.put(uint8(c), n.ledger.has(uint8(chunk.Object)))
+		}
+	})
 }
 
 // giveUp ends a job that a user cancelled while it cannot be prepared.
@@ -98,8 +113,12 @@ func (t runnerTurn) reserve() {
 		t.reads(1) // it stepped back
 		return
 	}
+	t.reserveThen(reserved)
+}
+
+func (t runnerTurn) reserveThen(then runnerStep) {
 	t.does(step{text: "reserves timestamps for @job"}, func(n *state, r *runner, _ *job) {
-		r.at, r.plan.base, r.plan.after = reserved, n.clock, t.otherEnded(n)
+		r.at, r.plan.base, r.plan.after = then, n.clock, t.otherEnded(n)
 		if t.Broken != BaseAfterPublish {
 			n.clock += uint8(t.chunks(t.job))
 		}

@@ -15,9 +15,12 @@ func (m *machine) simplify(s *state) {
 		}
 		for d := range s.dispatchers {
 			r := &s.dispatchers[d].runners[j]
-			if (r.at == planning || r.at == reserved) && s.jobs[j].plan.base > 0 {
+			if r.at != planning && r.at != ahead && r.at != reserved {
+				continue
+			}
+			if s.jobs[j].plan.base > 0 {
 				r.plan = plan{}
-			} else if r.at == reserved {
+			} else if r.at != planning {
 				bases = append(bases, r.plan.base)
 			}
 		}

@@ -200,6 +200,7 @@ type runnerStep uint8
 const (
 	away      runnerStep = iota
 	preparing            // no report was there
+	ahead                // has a base, and has not listed
 	planning             // listed, and no plan was there
 	reserved             // has a base, and no plan was there
 	catching             // has the sealed plan

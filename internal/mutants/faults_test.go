@@ -124,13 +124,13 @@ var faults = []fault{
 	},
 	{
 		name: "base reused after the store was restored",
-		edits: []edit{{"state/clock.go", "base = max(at.Next, now.UnixMicro())",
-			"if base = at.Next; base == 0 {\n\t\t\tbase = now.UnixMicro()\n\t\t}"}},
+		edits: []edit{{"state/clock.go", "r.base = max(at.Next, r.now)",
+			"if r.base = at.Next; r.base == 0 {\n\t\t\t\tr.base = r.now\n\t\t\t}"}},
 		pkg: "./state", test: "TestBaseAfterTheStoreWasRestored",
 	},
 	{
 		name:  "base from the wall clock alone",
-		edits: []edit{{"state/clock.go", "base = max(at.Next, now.UnixMicro())", "base = now.UnixMicro()"}},
+		edits: []edit{{"state/clock.go", "r.base = max(at.Next, r.now)", "r.base = r.now"}},
 		pkg:   "./state", test: "TestReserveWhileTheClockStepsBack",
 	},
 	{
