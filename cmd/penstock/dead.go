@@ -63,7 +63,7 @@ func (a *app) onDead(
 
 func (a *app) deadReplay() *cobra.Command {
 	return a.onDead("replay JOB [CHUNK…]", "Load dead chunks of an ended job, as they would have been loaded then",
-		needAll, func(ctx context.Context, p *plant, t deadTarget) error {
+		needRoles, func(ctx context.Context, p *plant, t deadTarget) error {
 			if t.message != "" {
 				return a.replayMessage(ctx, p, t.message)
 			}

@@ -59,7 +59,7 @@ func (a *app) runDemo(c *cobra.Command, dir string) (reports []contracts.Report,
 	if err != nil {
 		return nil, err
 	}
-	p, err := openPlant(c.Context(), v, log, needAll)
+	p, err := openPlant(c.Context(), v, log, needRoles)
 	if err != nil {
 		return nil, err
 	}

@@ -1,13 +1,17 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"slices"
 
 	"github.com/spf13/cobra"
 
 	"github.com/penstock-io/penstock/contracts"
+	"github.com/penstock-io/penstock/internal/queue"
 )
 
 // checkup is what doctor says of one part.
@@ -16,11 +20,22 @@ type checkup struct {
 	OK     bool   `json:"ok"`
 	Detail string `json:"detail"`
 	Hint   string `json:"hint,omitempty"`
+	Needs  *needs `json:"needs,omitempty"` // of a role's NATS user
+}
+
+// needs are subjects that a user must be allowed.
+type needs struct {
+	Publish   []string `json:"publish"`
+	Subscribe []string `json:"subscribe"`
 }
 
 // doctor asks each server for a sign of life, and for what Penstock needs of it.
 func (a *app) doctor() *cobra.Command {
-	return command("doctor", "Check NATS, S3 and the table", cobra.NoArgs, func(c *cobra.Command, _ []string) (err error) {
+	var role string
+	c := command("doctor", "Check NATS, S3 and the table", cobra.NoArgs, func(c *cobra.Command, _ []string) (err error) {
+		if role != "" && !slices.Contains(queue.Roles(), queue.Role(role)) {
+			return usageError(fmt.Errorf("--role %q: expected dispatcher, worker or submitter", role))
+		}
 		v, err := a.values(c)
 		if err != nil {
 			return err
@@ -37,18 +52,43 @@ func (a *app) doctor() *cobra.Command {
 			return err
 		}
 		defer func() { err = errors.Join(err, p.Close()) }()
-		return a.printCheckups(p.examine(c.Context()))
+		return a.printCheckups(p.examine(c.Context(), queue.Role(role)))
 	})
+	c.Flags().StringVar(&role, "role", "", "dispatcher, worker or submitter: look as its NATS user, and list what that needs")
+	return c
 }
 
-// examine checks the parts, each on its own.
-func (p *plant) examine(ctx context.Context) []checkup {
+// examine checks the parts, each on its own, as the role would; "" is all of them.
+func (p *plant) examine(ctx context.Context, role queue.Role) []checkup {
 	target, _ := targetText(p.settings)
 	return []checkup{
 		examined("s3", p.settings.str("s3_url"), s3Hints, p.examineStore(ctx)),
-		examined("nats", p.settings.str("nats_url"), natsHints, p.openQueue(ctx)),
+		p.examineQueue(ctx, role),
 		examined("table", target, tableHints, p.examineTarget(ctx)),
 	}
+}
+
+// examineQueue says what the role's user needs, where one is named or turns out to lack something.
+func (p *plant) examineQueue(ctx context.Context, role queue.Role) checkup {
+	var err error
+	switch role {
+	case queue.Worker:
+		err = p.openWorkersQueue(ctx)
+	case queue.Submitter:
+		err = p.openQueue(ctx, needQueue)
+	default:
+		err = p.openQueue(ctx, needQueue|needStreams)
+	}
+	c := examined("nats", p.settings.str("nats_url"), natsHints, err)
+	if queue.Forbidden(err) {
+		c.Hint = fmt.Sprintf("grant the NATS user what the role %s needs, or name the role that this process has: "+
+			"penstock doctor --role ROLE", cmp.Or(role, queue.Dispatcher))
+	}
+	if role != "" || queue.Forbidden(err) {
+		g := cmp.Or(role, queue.Dispatcher).Grants(p.subjects())
+		c.Needs = &needs{g.Publish, g.Subscribe}
+	}
+	return c
 }
 
 func (p *plant) examineStore(ctx context.Context) error {
@@ -87,6 +127,7 @@ var (
 		contracts.KindUnavailable: "is nats-server up, and PENSTOCK_NATS_URL its address as seen from here?",
 		contracts.KindDenied:      "check PENSTOCK_NATS_USER and PENSTOCK_NATS_PASSWORD, or the creds or nkey file",
 		contracts.KindConfig:      "start nats-server with JetStream: nats-server -js",
+		contracts.KindMissing:     "start a dispatcher, which makes streams and consumers",
 	}
 	tableHints = map[contracts.Kind]string{
 		contracts.KindUnavailable: "is Cassandra up, its native port open from here, and PENSTOCK_LOCAL_DC right?",
@@ -94,6 +135,19 @@ var (
 		contracts.KindConfig:      "check PENSTOCK_TARGET: cassandra://host[:port]/keyspace or sqlite:PATH",
 	}
 )
+
+// print lists the subjects, one a line; nil has none.
+func (n *needs) print(to io.Writer) {
+	if n == nil {
+		return
+	}
+	for _, subject := range n.Publish {
+		fmt.Fprintf(to, "      needs: publish %s\n", subject)
+	}
+	for _, subject := range n.Subscribe {
+		fmt.Fprintf(to, "      needs: subscribe %s\n", subject)
+	}
+}
 
 func (a *app) printCheckups(all []checkup) error {
 	sick := false
@@ -110,6 +164,7 @@ func (a *app) printCheckups(all []checkup) error {
 		if c.Hint != "" {
 			fmt.Fprintf(a.Out, "      hint: %s\n", c.Hint)
 		}
+		c.Needs.print(a.Out)
 	}
 	if a.output == "json" {
 		if err := a.printJSON(all); err != nil {

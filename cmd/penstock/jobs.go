@@ -262,7 +262,7 @@ func (a *app) report() *cobra.Command {
 
 // retry loads what an ended job named and the ledger lacks, by a new job: what failed then, and nothing twice.
 func (a *app) retry() *cobra.Command {
-	return a.onJob("retry JOB", "Load again what an ended job could not load", needAll,
+	return a.onJob("retry JOB", "Load again what an ended job could not load", needRoles,
 		func(ctx context.Context, p *plant, id contracts.JobID) error {
 			old, err := p.store.Job(ctx, id)
 			if err != nil {

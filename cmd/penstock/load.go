@@ -39,7 +39,7 @@ func (a *app) runLoad(c *cobra.Command, f loadFlags, args []string) (err error) 
 	if err != nil {
 		return err
 	}
-	p, err := a.plant(c, needAll)
+	p, err := a.plant(c, needRoles)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/penstock-io/penstock/contracts"
 	"github.com/penstock-io/penstock/cql"
+	"github.com/penstock-io/penstock/internal/ops"
 	"github.com/penstock-io/penstock/pipeline"
 	"github.com/penstock-io/penstock/state"
 	"github.com/penstock-io/penstock/workers"
@@ -19,15 +20,16 @@ type pipelines struct {
 	store    *state.Store
 	target   target
 	budgets  *budgets
+	metrics  *ops.Metrics // nil: nobody counts
 	mu       sync.Mutex
 	compiled map[string]*pipeline.Compiled
 	writers  map[*pipeline.Compiled]workers.Writer
 	prepared map[*pipeline.Compiled]time.Time // when the table was last found to be as the revision has it
 }
 
-func newPipelines(s *state.Store, t target, b *budgets) *pipelines {
+func newPipelines(s *state.Store, t target, b *budgets, m *ops.Metrics) *pipelines {
 	return &pipelines{
-		store: s, target: t, budgets: b,
+		store: s, target: t, budgets: b, metrics: m,
 		compiled: map[string]*pipeline.Compiled{}, writers: map[*pipeline.Compiled]workers.Writer{},
 		prepared: map[*pipeline.Compiled]time.Time{},
 	}
@@ -135,9 +137,15 @@ func (p *pipelines) Writer(ctx context.Context, c *pipeline.Compiled) (workers.W
 	}
 	o := c.WriteOptions()
 	o.Pace = p.budgets.pace(c)
+	if p.metrics != nil {
+		o.Meter = p.metrics
+	}
 	w, err := p.target.writer(ctx, c.Table(), o)
 	if err != nil {
 		return nil, err
+	}
+	if p.metrics != nil {
+		w = meteredWriter{w, c.Spec().Name, p.metrics}
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -9,9 +9,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"github.com/penstock-io/penstock/contracts"
 	"github.com/penstock-io/penstock/internal/objects"
+	"github.com/penstock-io/penstock/internal/ops"
 	"github.com/penstock-io/penstock/internal/queue"
 	"github.com/penstock-io/penstock/state"
 )
@@ -30,47 +32,81 @@ type plant struct {
 	embedded  *embedded // nil where nothing is
 	owner     string
 	timing    timing
-	closers   []func() error
+	watch     *watch       // nil where nobody asks
+	metrics   *ops.Metrics // the watch's
+
+	mu      sync.Mutex // guards closers, as parts may be opened at once
+	closers []func() error
 }
 
 // need says what a command uses of a plant.
 type need uint8
 
 const (
-	needStore  need = 1 << iota // object storage
-	needQueue                   // NATS, with its streams
-	needTarget                  // the table
-	needAll    = needStore | needQueue | needTarget
+	needStore   need = 1 << iota // object storage
+	needQueue                    // NATS, with its streams
+	needTarget                   // the table
+	needStreams                  // with needQueue: streams and consumers are made, or found to be as they must
+	needAll     = needStore | needQueue | needTarget
+	needRoles   = needAll | needStreams // what a dispatcher in this process needs
 )
 
 // openPlant connects to what is configured and starts what is not.
 func openPlant(ctx context.Context, v values, log *slog.Logger, n need) (p *plant, err error) {
-	p = &plant{settings: v, log: log, owner: ownerName(), timing: roleTiming()}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, p.Close())
-		}
-	}()
-	if p.embedded, err = startEmbedded(ctx, v, log); err != nil {
+	if p, err = newPlant(ctx, v, log); err != nil {
 		return p, err
 	}
-	if p.embedded != nil {
-		p.closers = append(p.closers, p.embedded.Close)
-	}
-	steps := []struct {
-		need need
-		open func(context.Context) error
-	}{{needStore, p.openStore}, {needQueue, p.openQueue}, {needTarget, p.openTarget}}
-	for _, s := range steps {
-		if n&s.need == 0 {
-			continue
-		}
-		if err = s.open(ctx); err != nil {
-			return p, err
+	for _, part := range p.parts(n) {
+		if err = part.open(ctx); err != nil {
+			return p, errors.Join(err, p.Close())
 		}
 	}
-	p.pipelines = newPipelines(p.store, p.target, newBudgets(p.queue, p.log, p.timing.now))
+	p.join()
 	return p, nil
+}
+
+// newPlant starts what is not configured.
+func newPlant(ctx context.Context, v values, log *slog.Logger) (p *plant, err error) {
+	p = &plant{settings: v, log: log, owner: ownerName(), timing: roleTiming()}
+	if p.embedded, err = startEmbedded(ctx, v, log); err == nil && p.embedded != nil {
+		p.closeLater(p.embedded.Close)
+	}
+	return p, err
+}
+
+// part is something that a plant is joined to.
+type part struct {
+	name string // as probes and doctor call it
+	open func(context.Context) error
+}
+
+// parts are those that are needed. Each may be opened by itself, and again where that failed.
+func (p *plant) parts(n need) (needed []part) {
+	for _, s := range []struct {
+		need need
+		part part
+	}{
+		{needStore, part{"s3", p.openStore}},
+		{needQueue, part{"nats", func(ctx context.Context) error { return p.openQueue(ctx, n) }}},
+		{needTarget, part{"table", p.openTarget}},
+	} {
+		if n&s.need != 0 {
+			needed = append(needed, s.part)
+		}
+	}
+	return needed
+}
+
+// join puts together what was opened.
+func (p *plant) join() {
+	p.pipelines = newPipelines(p.store, p.target, newBudgets(p.queue, p.log, p.timing.now), p.metrics)
+}
+
+// closeLater has Close call fn, the later the sooner.
+func (p *plant) closeLater(fn func() error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closers = append(p.closers, fn)
 }
 
 // Close lets go of everything, the last opened first.
@@ -93,15 +129,18 @@ func (p *plant) openStore(ctx context.Context) (err error) {
 		cfg = objects.S3Config{URL: p.embedded.s3.URL()} // whatever opens other stores does not open this one
 		cfg.AccessKey, cfg.SecretKey = p.embedded.s3.Keys()
 	}
-	if p.s3, err = objects.NewS3(ctx, cfg); err != nil {
+	s3, err := objects.NewS3(ctx, cfg)
+	if err != nil {
 		return err
 	}
-	p.closers = append(p.closers, func() error { p.s3.Close(); return nil })
 	for _, bucket := range []string{v.str("state_bucket"), v.str("rejects_bucket")} {
-		if err := p.s3.EnsureBucket(ctx, bucket); err != nil {
+		if err := s3.EnsureBucket(ctx, bucket); err != nil {
+			s3.Close()
 			return err
 		}
 	}
+	p.closeLater(func() error { s3.Close(); return nil })
+	p.s3 = s3
 	dir, err := v.dataDir()
 	if err != nil {
 		return err
@@ -127,23 +166,51 @@ func (p *plant) queueConfig() queue.Config {
 		URL: v.str("nats_url"), Prefix: v.str("nats_prefix"), User: v.str("nats_user"), Password: v.str("nats_password"),
 		Token: v.str("nats_token"), CredsFile: v.str("nats_creds"), NKeyFile: v.str("nats_nkey"),
 		CAFile: v.str("nats_ca"), CertFile: v.str("nats_cert"), KeyFile: v.str("nats_key"), Name: p.owner, Log: p.log,
-		AckWait: p.timing.lease,
+		Inbox: v.str("nats_inbox"), AckWait: p.timing.lease,
 	}
 }
 
-func (p *plant) openQueue(ctx context.Context) (err error) {
-	if p.queue, err = queue.Connect(ctx, p.queueConfig()); err != nil {
+// openQueue connects. Who needs streams makes them; anybody else does so only where there are none, and lacks the
+// permission where NATS users are kept apart: then a dispatcher must come first.
+func (p *plant) openQueue(ctx context.Context, n need) error {
+	q, err := queue.Connect(ctx, p.queueConfig())
+	if err != nil {
 		return err
 	}
-	p.closers = append(p.closers, func() error { p.queue.Close(); return nil })
-	return p.queue.Setup(ctx)
+	if n&needStreams == 0 {
+		err = q.Ping(ctx, queue.Submitter)
+	}
+	if n&needStreams != 0 || contracts.KindOf(err) == contracts.KindMissing {
+		err = q.Setup(ctx)
+	}
+	return p.keepQueue(q, err)
+}
+
+// openWorkersQueue connects and looks for the chunks, for which a dispatcher makes a place.
+func (p *plant) openWorkersQueue(ctx context.Context) error {
+	q, err := queue.Connect(ctx, p.queueConfig())
+	if err != nil {
+		return err
+	}
+	return p.keepQueue(q, q.Ping(ctx, queue.Worker))
+}
+
+// keepQueue closes a queue that is of no use.
+func (p *plant) keepQueue(q *queue.Queue, err error) error {
+	if err != nil {
+		q.Close()
+		return err
+	}
+	p.closeLater(func() error { q.Close(); return nil })
+	p.queue = q
+	return nil
 }
 
 func (p *plant) openTarget(ctx context.Context) (err error) {
 	if p.target, err = openTarget(ctx, p.settings, p.log); err != nil {
 		return err
 	}
-	p.closers = append(p.closers, p.target.Close)
+	p.closeLater(p.target.Close)
 	return nil
 }
 

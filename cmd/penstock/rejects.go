@@ -27,7 +27,7 @@ func (a *app) rejects() *cobra.Command {
 			}
 			need, run := needStore, a.printRejects
 			if replay {
-				need, run = needAll, func(ctx context.Context, p *plant, id contracts.JobID) error {
+				need, run = needRoles, func(ctx context.Context, p *plant, id contracts.JobID) error {
 					return a.replayRejects(ctx, p, id, whole)
 				}
 			}

@@ -11,6 +11,7 @@ import (
 	"github.com/penstock-io/penstock/contracts"
 	"github.com/penstock-io/penstock/dispatcher"
 	"github.com/penstock-io/penstock/internal/objects"
+	"github.com/penstock-io/penstock/internal/ops"
 	"github.com/penstock-io/penstock/internal/queue"
 	"github.com/penstock-io/penstock/workers"
 )
@@ -34,12 +35,18 @@ func (i dispatcherInbox) Next(ctx context.Context) (dispatcher.Message, error) {
 	return m, nil
 }
 
-type workerInbox struct{ *queue.Puller }
+type workerInbox struct {
+	*queue.Puller
+	metrics *ops.Metrics // nil: nobody counts
+}
 
 func (i workerInbox) Next(ctx context.Context) (workers.Message, error) {
 	m, err := i.Puller.Next(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if i.metrics != nil && m.Deliveries() > 1 {
+		i.metrics.Redelivered()
 	}
 	return m, nil
 }
@@ -60,11 +67,13 @@ func (p *plant) runDispatcher(ctx context.Context) error {
 		return err
 	}
 	defer notifications.Stop()
-	return dispatcher.New(cfg, dispatcher.Parts{
-		Store: p.store, Objects: p.objects, Queue: p.queue, Pipelines: p.pipelines,
+	d := dispatcher.New(cfg, dispatcher.Parts{
+		Store: p.store, Objects: p.objects, Queue: p.dispatcherQueue(), Pipelines: p.pipelines,
 		Jobs: dispatcherInbox{jobs, p.queue}, Notifications: dispatcherInbox{notifications, p.queue},
 		Rejects: p.rejectDocs(),
-	}).Run(ctx)
+	})
+	p.watch.dispatching(d)
+	return d.Run(ctx)
 }
 
 func (p *plant) dispatcherConfig() (cfg dispatcher.Config, err error) {
@@ -128,9 +137,13 @@ func (p *plant) runWorkers(ctx context.Context, concurrency int) error {
 		return err
 	}
 	defer chunks.Stop()
+	if p.metrics != nil {
+		cfg.Meter = p.metrics
+	}
 	return workers.New(cfg, workers.Parts{
-		Store: p.store, Objects: p.objects, Queue: p.queue, Chunks: slowed(workerInbox{chunks}), Pipelines: p.pipelines,
-		Tables: p.pipelines, Rejects: p.rejectDocs(), RejectDocs: p.rejectDocs(),
+		Store: p.store, Objects: p.objects, Queue: p.workersQueue(), Chunks: slowed(workerInbox{chunks, p.metrics}),
+		Pipelines: p.pipelines,
+		Tables:    p.pipelines, Rejects: p.rejectDocs(), RejectDocs: p.rejectDocs(),
 	}).Run(ctx)
 }
 

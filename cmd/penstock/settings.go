@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"net"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -39,6 +40,7 @@ var settings = []setting{
 	{key: "nats_prefix", flag: "nats-prefix", def: "penstock", usage: "first token of every subject"},
 	{key: "nats_user"}, {key: "nats_password", secret: true}, {key: "nats_token", secret: true},
 	{key: "nats_creds"}, {key: "nats_nkey"}, {key: "nats_ca"}, {key: "nats_cert"}, {key: "nats_key"},
+	{key: "nats_inbox"},
 	{key: "s3_url", flag: "s3", usage: "http(s)://host:port; embedded where it is not set"},
 	{key: "s3_access_key"}, {key: "s3_secret_key", secret: true}, {key: "s3_session_token", secret: true},
 	{key: "s3_region", def: "us-east-1"}, {key: "s3_style", def: "auto"}, {key: "s3_ca"},
@@ -58,6 +60,7 @@ var settings = []setting{
 	},
 	{key: "max_workers", def: "8"}, {key: "max_record", def: "1MiB"}, {key: "window", def: "256"},
 	{key: "attempts", def: "5"}, {key: "reconcile", def: "30s"}, {key: "grace", def: "30s"},
+	{key: "listen", flag: "listen", usage: "host:port for a role's /healthz, /readyz and /metrics; off without"},
 	{key: "log_level", flag: "log-level", usage: "debug, info, warn, error"},
 	{key: "log_format", flag: "log-format", def: "text", usage: "text or json"},
 }
@@ -180,6 +183,7 @@ func (v values) check() error {
 	note(v.choice("log_level", "", "debug", "info", "warn", "error"))
 	note(v.scheme("nats_url", "nats://", "tls://", "ws://", "wss://"))
 	note(v.scheme("s3_url", "http://", "https://"))
+	note(v.listen())
 	note(nil, contracts.CheckName("nats-prefix", strings.ToLower(v.str("nats_prefix"))))
 	if text := v.str("target"); text != "" {
 		note(parseTarget(text))
@@ -238,6 +242,19 @@ func redacted(text string) string {
 func (v values) bad(key, expected string) error {
 	return contracts.Errorf(contracts.KindConfig, "%s %q (%s): expected %s",
 		strings.ReplaceAll(key, "_", "-"), redacted(v[key].text), v[key].source, expected)
+}
+
+// listen is where a role's process answers probes; "" where it does not.
+func (v values) listen() (string, error) {
+	text := v.str("listen")
+	_, port, err := net.SplitHostPort(text)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if text != "" && err != nil {
+		return "", v.bad("listen", "host:port or :port, such as :8080")
+	}
+	return text, nil
 }
 
 func (v values) integer(key string, least int) (int, error) {

@@ -6,13 +6,15 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
+
+	"github.com/penstock-io/penstock/internal/queue"
 )
 
 // up runs all roles in one process.
 func (a *app) up() *cobra.Command {
 	return command("up", "Run all roles in one process, with whatever is not configured embedded", cobra.NoArgs,
 		func(c *cobra.Command, _ []string) (err error) {
-			p, err := a.rolePlant(c, func(values) error { return nil })
+			p, err := a.rolePlant(c, queue.Dispatcher, func(values) error { return nil })
 			if err != nil {
 				return err
 			}
@@ -29,7 +31,7 @@ func (a *app) up() *cobra.Command {
 				return usageError(err)
 			}
 			a.sayUp(p, n)
-			return p.runRoles(c.Context(), n)
+			return p.watched(c.Context(), "up", func(ctx context.Context) error { return p.runRoles(ctx, n) })
 		})
 }
 
@@ -41,13 +43,13 @@ func (a *app) sayUp(p *plant, workers int) {
 
 // dispatcher runs the dispatcher's role.
 func (a *app) dispatcher() *cobra.Command {
-	return a.role("dispatcher", "Turn jobs into chunks and see them to their end",
+	return a.role(queue.Dispatcher, "Turn jobs into chunks and see them to their end",
 		func(ctx context.Context, p *plant) error { return p.runDispatcher(ctx) })
 }
 
 // worker runs the worker's role.
 func (a *app) worker() *cobra.Command {
-	return a.role("worker", "Load chunks", func(ctx context.Context, p *plant) error {
+	return a.role(queue.Worker, "Load chunks", func(ctx context.Context, p *plant) error {
 		n, err := p.settings.integer("workers", 1)
 		if err != nil {
 			return usageError(err)
@@ -56,21 +58,21 @@ func (a *app) worker() *cobra.Command {
 	})
 }
 
-func (a *app) role(name, short string, run func(context.Context, *plant) error) *cobra.Command {
-	return command(name, short, cobra.NoArgs, func(c *cobra.Command, _ []string) (err error) {
-		p, err := a.rolePlant(c, attachRole)
+func (a *app) role(role queue.Role, short string, run func(context.Context, *plant) error) *cobra.Command {
+	return command(string(role), short, cobra.NoArgs, func(c *cobra.Command, _ []string) (err error) {
+		p, err := a.rolePlant(c, role, attachRole)
 		if err != nil {
 			return err
 		}
 		defer func() { err = errors.Join(err, p.Close()) }()
-		p.log.Info("ready", "role", name, "owner", p.owner)
-		return run(c.Context(), p)
+		p.log.Info("ready", "role", role, "owner", p.owner)
+		return p.watched(c.Context(), string(role), func(ctx context.Context) error { return run(ctx, p) })
 	})
 }
 
-// rolePlant opens a plant for a process that stays. A server that is away is waited for: who starts first does not
-// matter.
-func (a *app) rolePlant(c *cobra.Command, join func(values) error) (*plant, error) {
+// rolePlant opens a plant for a process that stays and answers probes, if it is to, from the beginning. A server that
+// is away is waited for: who starts first does not matter.
+func (a *app) rolePlant(c *cobra.Command, role queue.Role, join func(values) error) (*plant, error) {
 	a.stays = true
 	v, err := a.values(c)
 	if err != nil {
@@ -83,5 +85,16 @@ func (a *app) rolePlant(c *cobra.Command, join func(values) error) (*plant, erro
 	if err != nil {
 		return nil, err
 	}
-	return retryOpen(c.Context(), log, func() (*plant, error) { return openPlant(c.Context(), v, log, needAll) })
+	watch, err := newWatch(c.Context(), v, log)
+	if err != nil {
+		return nil, err
+	}
+	p, err := retryOpen(c.Context(), log, func() (*plant, error) { return newPlant(c.Context(), v, log) })
+	if err != nil {
+		return nil, errors.Join(err, watch.close())
+	}
+	if err := p.openPatiently(c.Context(), role, watch); err != nil {
+		return nil, errors.Join(err, p.Close())
+	}
+	return p, nil
 }

@@ -39,6 +39,17 @@ func (s *S3) EnsureBucket(ctx context.Context, bucket string) error {
 	})
 }
 
+// HasBucket says whether the bucket is there: KindMissing where it is not.
+func (s *S3) HasBucket(ctx context.Context, bucket string) error {
+	return retry(ctx, func() error {
+		there, err := s.client.BucketExists(ctx, bucket)
+		if err == nil && !there {
+			return contracts.At(contracts.KindMissing, "s3://"+bucket+"/", -1, "the bucket does not exist")
+		}
+		return s.fail(ctx, "look for the bucket", bucket, "", err)
+	})
+}
+
 // Upload stores size bytes of r, or all of them where size is negative, in parts where they are many. Nothing is
 // visible before all of it is there. A source that ends early is KindChanged, one that cannot be read KindInput.
 func (s *S3) Upload(ctx context.Context, bucket, key string, r io.Reader, size int64) (contracts.Object, error) {

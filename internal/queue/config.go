@@ -23,6 +23,7 @@ type Config struct {
 	CAFile            string // PEM; "" is the system's roots
 	CertFile, KeyFile string // PEM, the client's own; both or neither
 
+	Inbox         string        // what answers' subjects begin with; "" is _INBOX.USER, or _INBOX without a user name
 	Name          string        // of the connection, as NATS lists it; "" is penstock
 	MaxAckPending int           // messages that all holders of one consumer may hold; 0 is 4096
 	Replicas      int           // of each stream; 0 is 1 for a new stream and leaves an existing one alone
@@ -40,6 +41,7 @@ const (
 func (c Config) withDefaults() Config {
 	c.Prefix = cmp.Or(c.Prefix, contracts.DefaultSubjects.Prefix)
 	c.Name = cmp.Or(c.Name, "penstock")
+	c.Inbox = cmp.Or(c.Inbox, inboxOf(c.User))
 	c.MaxAckPending = cmp.Or(c.MaxAckPending, defaultMaxAckPending)
 	c.AckWait = cmp.Or(c.AckWait, defaultAckWait)
 	c.MaxChunks = cmp.Or(c.MaxChunks, int64(defaultMaxChunks))
@@ -47,13 +49,20 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-var prefixRE = regexp.MustCompile(`^[a-z0-9_-]{1,64}$`)
+var (
+	prefixRE = regexp.MustCompile(`^[a-z0-9_-]{1,64}$`)
+	userRE   = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+	inboxRE  = regexp.MustCompile(`^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$`)
+)
 
 func (c Config) check() error {
 	switch {
 	case !prefixRE.MatchString(c.Prefix):
 		return contracts.Errorf(contracts.KindConfig,
 			"NATS prefix %q: expected one subject token, 1 to 64 of a-z, 0-9, _ and -", c.Prefix)
+	case !inboxRE.MatchString(c.Inbox):
+		return contracts.Errorf(contracts.KindConfig,
+			"NATS inbox %q: expected subject tokens of letters, digits, _ and -, joined by dots", c.Inbox)
 	case (c.CertFile == "") != (c.KeyFile == ""):
 		return contracts.Errorf(contracts.KindConfig,
 			"NATS client certificate: found only one of certificate and key: set both or neither")

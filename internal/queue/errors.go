@@ -70,7 +70,8 @@ func judge(err error) judgement {
 		errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return judgement{contracts.KindInterrupted, ""}
 	case errors.Is(err, nats.ErrPermissionViolation):
-		return judgement{contracts.KindDenied, "grant the NATS user that subject"}
+		return judgement{contracts.KindDenied,
+			"grant the NATS user that subject: `penstock doctor --role` lists what each role needs"}
 	case errors.Is(err, jetstream.ErrNoStreamResponse):
 		return judgement{contracts.KindUnavailable, "no stream takes it: start a dispatcher, which makes the streams"}
 	case errors.Is(err, nats.ErrNoResponders), errors.Is(err, jetstream.ErrJetStreamNotEnabled):
