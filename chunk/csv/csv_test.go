@@ -35,7 +35,7 @@ func clone(rec *contracts.Record) contracts.Record {
 	c.Raw = bytes.Clone(rec.Raw)
 	c.Fields = nil
 	for _, f := range rec.Fields {
-		c.Fields = append(c.Fields, contracts.Field{Kind: f.Kind, Bytes: bytes.Clone(f.Bytes)})
+		c.Fields = append(c.Fields, contracts.Field{Kind: f.Kind, Bytes: append([]byte(nil), f.Bytes...)})
 	}
 	return c
 }

@@ -1,6 +1,7 @@
 package csv
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math/bits"
 )
@@ -10,22 +11,16 @@ import (
 // cannot know, or something is out of order, it ends, and the automaton goes on from the last record before.
 type index struct {
 	d         *Dialect
-	delimiter uint64 // eight times
-	pos       int    // in the window's buffer: the next byte to look at
+	delimiter byte
+	pos       int // in the window's buffer: the next byte to look at
 	carry     carry
-	escaped   bool  // of the field under way
 	marks     marks // of the last block with quotes
 
-	// ends are, at next-1, where the break before the next record is, and from next up to n where fields end.
-	ends    []end
+	// ends are places in the buffer: at next-1 of the break before the next record, and from next up to n of what ends
+	// a field.
+	ends    []int
 	next, n int
 }
-
-// end is the place in the buffer of what ends a field, times two; odd if the field is quoted and holds an escape.
-type end int
-
-func (e end) at() int       { return int(e >> 1) }
-func (e end) escaped() bool { return e&1 != 0 }
 
 const (
 	ahead = 32 * block // bytes that are looked at at once: few, lest the automaton look at most of them again
@@ -38,20 +33,21 @@ func (d *Dialect) newIndex(width, buffer int) *index {
 	if buffer > 0 {
 		n = min(n, buffer+2*block) // of a small object
 	}
-	return &index{d: d, delimiter: eight(d.delimiter[0]), ends: make([]end, max(n, 2*width+2*block))}
+	return &index{d: d, delimiter: d.delimiter[0], ends: make([]int, max(n, 2*width+2*block))}
 }
 
 // restart begins again at pos in the buffer, where no record is under way.
 func (x *index) restart(pos int) {
-	x.pos, x.escaped, x.carry = pos, false, carry{record: 1, field: 1}
-	x.ends[0], x.next, x.n = end(pos-1)<<1, 1, 1
+	x.pos, x.carry = pos, carry{record: 1, field: 1}
+	x.ends[0], x.next, x.n = pos-1, 1, 1
 }
 
 // record finds the next line: how many fields it has, at least 1, or 0 where it does not end in what can be known.
 func (x *index) record(buf []byte) int {
+	delimiter := x.delimiter
 	for seen := 0; ; {
-		for i, e := range x.ends[x.next+seen : x.n] {
-			if isBreak(buf[e.at()]) {
+		for i, end := range x.ends[x.next+seen : x.n] {
+			if buf[end] != delimiter {
 				return seen + i + 1
 			}
 		}
@@ -68,59 +64,56 @@ func (x *index) more(buf []byte) bool {
 	x.next = 1
 	from := x.pos
 	buf = buf[:min(len(buf), from+ahead)]
-	quote, cr := seeker{x.d.quote, -1}, seeker{'\r', -1}
+	quote, cr := seeker{x.d.quote, -1}, bytes.IndexByte(buf[from:], '\r') >= 0
 	for x.pos+block <= len(buf) && x.n+block <= len(x.ends) {
-		b, until := (*[block]byte)(buf[x.pos:]), x.pos+block
-		if x.carry.inside|x.carry.closed == 0 && quote.from(buf, x.pos) >= until {
-			fields := among(b, x.delimiter, eight('\n'))
-			if cr.from(buf, x.pos) < until {
-				fields |= among(b, eight('\r'), eight('\r'))
-			}
-			x.carry = carry{field: fields >> 63}
-			x.note(fields)
-		} else if !x.quoted(b) {
+		if x.carry.inside|x.carry.closed == 0 && x.plain(buf[:quote.from(buf, x.pos)], cr) {
+			continue
+		}
+		if !x.quoted((*[block]byte)(buf[x.pos:])) {
 			break
 		}
-		x.pos = until
+		x.pos += block
 	}
 	return x.pos > from
 }
 
-// note takes down the ends of fields without quotes in the block at pos.
-func (x *index) note(fields uint64) {
-	ends, n := x.ends[x.n:x.n+block], 0
+// plain looks at the next blocks of what is outside quotes and has none; false where there is no whole one. cr says
+// that there may be a CR.
+func (x *index) plain(buf []byte, cr bool) bool {
+	delimiter, pos, n := eight(x.delimiter), x.pos, x.n
+	fields := uint64(0)
+	for ; pos+block <= len(buf) && n+block <= len(x.ends); pos += block {
+		b := (*[block]byte)(buf[pos:])
+		fields = among(b, delimiter, eight('\n'))
+		if cr {
+			fields |= among(b, eight('\r'), eight('\r'))
+		}
+		n += note((*[block]int)(x.ends[n:]), pos, fields)
+	}
+	if pos == x.pos {
+		return false
+	}
+	x.pos, x.n, x.carry = pos, n, carry{field: fields >> 63}
+	return true
+}
+
+// note takes down the ends of fields in the block at pos, and returns how many they are.
+func note(ends *[block]int, pos int, fields uint64) (n int) {
 	for ; fields != 0; fields &= fields - 1 {
-		ends[n&(block-1)] = end(x.pos+bits.TrailingZeros64(fields)) << 1
+		ends[n&(block-1)] = pos + bits.TrailingZeros64(fields)
 		n++
 	}
-	x.n += n
+	return n
 }
 
 // quoted looks at a block with quotes, or in quotes; false where the automaton must.
 func (x *index) quoted(b *[block]byte) bool {
-	if x.d.wide == nil {
-		return false
-	}
 	m := &x.marks
-	if !x.d.wide.read(m, b, x.carry) || m.garbage != 0 {
+	if x.d.wide == nil || !x.d.wide.read(m, b, x.carry) || m.garbage != 0 {
 		return false
 	}
 	x.carry = m.next
-	if m.again == 0 && !x.escaped {
-		x.note(m.fields)
-		return true
-	}
-	for fields := m.fields; fields != 0; fields &= fields - 1 {
-		i := bits.TrailingZeros64(fields)
-		e := end(x.pos+i) << 1
-		if before := uint64(1)<<i - 1; x.escaped || m.again&before != 0 {
-			e |= 1
-			m.again &^= before
-		}
-		x.ends[x.n], x.escaped = e, false
-		x.n++
-	}
-	x.escaped = x.escaped || m.again != 0
+	x.n += note((*[block]int)(x.ends[x.n:]), x.pos, m.fields)
 	return true
 }
 

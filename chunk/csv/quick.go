@@ -23,7 +23,7 @@ func (r *Reader) quick() bool {
 			return false
 		}
 		start, ends := w.Pos, x.ends[x.next-1:x.next+count]
-		until := ends[count].at()
+		until := ends[count]
 		if start < until {
 			r.take(ends)
 		}
@@ -36,38 +36,48 @@ func (r *Reader) quick() bool {
 }
 
 // take makes a record of what lies between ends: between ends[p] and ends[p+1] is field p.
-func (r *Reader) take(ends []end) {
+func (r *Reader) take(ends []int) {
 	w, rec := r.win, &r.rec
 	r.at, r.count, r.bad = w.Offset(), len(ends)-1, -1
-	rec.Raw = w.Buf[w.Pos:ends[r.count].at()]
+	rec.Raw = w.Buf[w.Pos:ends[r.count]]
 	rec.Length = int64(len(rec.Raw))
 	if !r.judge() {
 		return
 	}
-	buf, positions, quote, verbatim := w.Buf, r.bind.Positions, r.d.quote, r.d.verbatim
-	fields := r.fields[:len(positions)]
-	for i, p := range positions {
+	buf, quote, verbatim, whenEmpty := w.Buf, r.d.quote, r.d.verbatim, contracts.Text
+	if r.d.empty {
+		whenEmpty = contracts.Null
+	}
+	fields := r.fields[:len(r.bind.Positions)]
+	for i, p := range r.bind.Positions {
+		f := &fields[i]
 		if p < 0 {
-			fields[i] = contracts.Field{}
+			*f = contracts.Field{}
 			continue
 		}
-		from, to := ends[p].at()+1, ends[p+1].at()
-		b := buf[from:to]
-		if len(b) > 0 && int(b[0]) != quote && verbatim {
-			fields[i].Kind, fields[i].Bytes = contracts.Text, b
-		} else if len(b) > 0 && int(b[0]) == quote {
-			fields[i].Kind, fields[i].Bytes = contracts.Text, r.unquote(b, ends[p+1].escaped())
-		} else {
-			fields[i] = r.bare(b)
+		from, to := ends[p]+1, ends[p+1]
+		text := buf[from:to:to]
+		if int(buf[from]) == quote || !verbatim {
+			*f = r.rare(text)
+			continue
 		}
+		kind := contracts.Text
+		if from == to {
+			kind = whenEmpty
+		}
+		f.Kind, f.Bytes = kind, text
 	}
 	rec.Fields = r.fields
 }
 
-// unquote is the text of a field in quotes.
-func (r *Reader) unquote(b []byte, escaped bool) []byte {
-	if b = b[1 : len(b)-1]; escaped {
-		return r.unescape(b)
+// rare is what a field says that is not its bytes as they are.
+func (r *Reader) rare(b []byte) contracts.Field {
+	if len(b) == 0 || int(b[0]) != r.d.quote {
+		return r.bare(b)
 	}
-	return b
+	b = b[1 : len(b)-1]
+	if r.d.escape >= 0 || r.d.doubled {
+		b = r.unescape(b)
+	}
+	return contracts.Field{Kind: contracts.Text, Bytes: b}
 }

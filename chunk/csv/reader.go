@@ -291,8 +291,11 @@ func (r *Reader) bare(b []byte) contracts.Field {
 // unescape writes a quoted value to the scratch buffer, which holds one record's values. An escape before another byte
 // than itself or the quote is kept.
 func (r *Reader) unescape(b []byte) []byte {
-	from, quote := len(r.scratch), byte(r.d.quote)
 	escape := r.d.escapeByte()
+	if bytes.IndexByte(b, escape) < 0 {
+		return b
+	}
+	from, quote := len(r.scratch), byte(r.d.quote)
 	for len(b) > 0 {
 		i := bytes.IndexByte(b, escape)
 		if i < 0 || i+1 == len(b) {

@@ -115,7 +115,6 @@ type marks struct {
 	starts  uint64 // a record starts here, or a comment
 	opens   uint64 // a quote opens
 	fields  uint64 // a field ends before this delimiter or line break
-	again   uint64 // of two quotes in quotes the second; an escape in quotes
 	garbage uint64 // what may not follow a closing quote follows it
 	next    carry
 }
@@ -124,7 +123,6 @@ type marks struct {
 // leaves out the first one that turns out to be ordinary, and so on: all before it is right.
 func (w *wide) read(m *marks, b *[block]byte, c carry) bool {
 	quotes, breaks, delimiters, escapes := w.masks(b)
-	m.again = 0
 	for range ordinary {
 		inside := parity(quotes) ^ c.inside // from an opening quote on, up to before the closing one
 		closes := quotes &^ inside
@@ -134,7 +132,7 @@ func (w *wide) read(m *marks, b *[block]byte, c carry) bool {
 		odd := opens &^ (fields<<1 | c.field)
 		if odd|escapes&inside == 0 {
 			m.starts, m.opens, m.fields = (lines<<1|c.record)&^breaks, opens, fields
-			m.again, m.garbage = m.again|after&inside, after&^(inside|fields)
+			m.garbage = after &^ (inside | fields)
 			m.next = carry{
 				inside: uint64(int64(inside) >> 63), closed: closes >> 63, record: lines >> 63, field: fields >> 63,
 			}
@@ -146,7 +144,6 @@ func (w *wide) read(m *marks, b *[block]byte, c carry) bool {
 		case first>>63 != 0:
 			return false // the escaped byte is in the next block
 		default:
-			m.again |= first
 			quotes &^= first << 1
 			escapes &^= first | first<<1
 		}
