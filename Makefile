@@ -24,6 +24,12 @@ ROUNDS ?= 200
 SEED ?= 1
 FROM ?=
 
+# smoke, ramp, soak, spike, many-small or few-huge: docs/loadtest.md
+SCENARIO ?= smoke
+
+# Modules of their own, whose dependencies the program does without, and whose tests are quick.
+NESTED ?= loadtest/k6 tilt
+
 WITH_SERVERS := bin/withservers
 TEST := PENSTOCK_TEST_BINARY=$(CURDIR)/bin/penstock go test -timeout 20m
 
@@ -151,6 +157,18 @@ e2e: kube-setup ## manifests/ on a real Kubernetes with KEDA, under load, while 
 	@go test -c -tags e2e -o bin/e2e/e2e.test ./internal/kube/e2e
 	@cd internal/kube/e2e && $(CURDIR)/bin/withkube -logs $(CURDIR)/bin/e2e/logs $(CURDIR)/bin/e2e/e2e.test \
 		-test.v -test.timeout 20m -penstock $(CURDIR)/bin/e2e/penstock -out $(CURDIR)/bin/e2e $(ARGS)
+
+.PHONY: load-test
+load-test: ## k6 on a penstock up, or on what PENSTOCK_NATS_URL names; SCENARIO=many-small; summaries in bin/load
+	@go build -o bin/penstock ./cmd/penstock
+	@go build -C loadtest/k6 -o $(CURDIR)/bin/ . ./k6run
+	@bin/k6run -scenario $(SCENARIO) -penstock bin/penstock -k6 bin/k6 -folder loadtest/k6 -out bin/load $(ARGS)
+
+.PHONY: test-nested
+test-nested: ## the tests of the modules that are not in ./...: the load test and the Tiltfile; KEDA's have keda-test
+	@result=0; for module in $(NESTED); do \
+		(cd "$$module" && go vet ./... && go test -timeout 10m $(ARGS) ./...) || result=1; \
+	done; exit $$result
 
 .PHONY: demo
 demo: ## load the example pipelines with everything embedded

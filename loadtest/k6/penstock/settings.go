@@ -1,0 +1,105 @@
+package penstock
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/penstock-io/penstock/contracts"
+)
+
+// Settings say where Penstock's servers are. Their variables are those of Penstock itself.
+type Settings struct {
+	NATS, Prefix          string // PENSTOCK_NATS_URL, PENSTOCK_NATS_PREFIX
+	User, Password, Token string // PENSTOCK_NATS_USER, _PASSWORD, _TOKEN
+	Creds, NKey           string // files: PENSTOCK_NATS_CREDS, _NKEY
+	CA, Cert, Key         string // PEM files: PENSTOCK_NATS_CA, _CERT, _KEY
+
+	S3, Access, Secret string // PENSTOCK_S3_URL, _ACCESS_KEY, _SECRET_KEY
+	Region             string // PENSTOCK_S3_REGION
+
+	Monitor string // LOAD_MONITOR: http://host:8222, the monitoring port of NATS
+	Bucket  string // LOAD_BUCKET: where the files go; it is made where it is missing
+	Busy    bool   // LOAD_BUSY: measure although other jobs wait
+}
+
+// ReadSettings takes what lookup knows. Where neither NATS nor S3 is named, they are those of the `penstock up` of the
+// data folder PENSTOCK_DATA.
+func ReadSettings(lookup func(string) (string, bool)) (Settings, error) {
+	env := func(name string) string { v, _ := lookup(name); return v }
+	s := Settings{
+		NATS: env("PENSTOCK_NATS_URL"), Prefix: env("PENSTOCK_NATS_PREFIX"),
+		User: env("PENSTOCK_NATS_USER"), Token: env("PENSTOCK_NATS_TOKEN"),
+		Creds: env("PENSTOCK_NATS_CREDS"), NKey: env("PENSTOCK_NATS_NKEY"),
+		CA: env("PENSTOCK_NATS_CA"), Cert: env("PENSTOCK_NATS_CERT"), Key: env("PENSTOCK_NATS_KEY"),
+		S3: env("PENSTOCK_S3_URL"), Region: env("PENSTOCK_S3_REGION"), Access: env("PENSTOCK_S3_ACCESS_KEY"),
+		Monitor: env("LOAD_MONITOR"), Bucket: cmp.Or(env("LOAD_BUCKET"), "penstock-load"), Busy: env("LOAD_BUSY") != "",
+	}
+	s.Prefix = cmp.Or(s.Prefix, contracts.DefaultSubjects.Prefix)
+	s.Region = cmp.Or(s.Region, "us-east-1")
+	var errs [2]error
+	s.Password, errs[0] = secret(env, "PENSTOCK_NATS_PASSWORD")
+	s.Secret, errs[1] = secret(env, "PENSTOCK_S3_SECRET_KEY")
+	if err := errors.Join(errs[:]...); err != nil {
+		return s, err
+	}
+	switch {
+	case s.NATS == "" && s.S3 == "":
+		return s.ofUp(cmp.Or(env("PENSTOCK_DATA"), "penstock-data"))
+	case s.NATS == "" || s.S3 == "":
+		return s, fmt.Errorf("found only one of PENSTOCK_NATS_URL and PENSTOCK_S3_URL: set both, or neither and " +
+			"PENSTOCK_DATA, the data folder of a `penstock up`")
+	}
+	return s, nil
+}
+
+// secret is a variable's value, or what is in the file that the variable with _FILE names.
+func secret(env func(string) string, name string) (string, error) {
+	path := env(name + "_FILE")
+	if path == "" || env(name) != "" {
+		return env(name), nil
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return "", fmt.Errorf("%s_FILE: %w", name, err)
+	}
+	return strings.TrimSuffix(string(data), "\n"), nil
+}
+
+// ofUp takes the addresses that a `penstock up` leaves in its data folder.
+func (s Settings) ofUp(folder string) (Settings, error) {
+	var up struct {
+		NATS string `json:"nats"`
+		S3   string `json:"s3"`
+	}
+	var keys struct {
+		Access string `json:"access_key"`
+		Secret string `json:"secret_key"`
+	}
+	err := readJSON(filepath.Join(folder, "up.json"), &up)
+	if errors.Is(err, fs.ErrNotExist) {
+		return s, fmt.Errorf("neither PENSTOCK_NATS_URL and PENSTOCK_S3_URL are set, nor does a `penstock up` run on the "+
+			"data folder %s: start one, or name its folder in PENSTOCK_DATA", folder)
+	}
+	if err == nil {
+		err = readJSON(filepath.Join(folder, "credentials.json"), &keys)
+	}
+	s.NATS, s.S3, s.Access, s.Secret = up.NATS, up.S3, keys.Access, keys.Secret
+	return s, err
+}
+
+func readJSON(path string, v any) error {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(data, v); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
+}
