@@ -42,8 +42,8 @@ func Patient() []time.Duration {
 	return []time.Duration{2 * time.Second, 10 * time.Second, 30 * time.Second}
 }
 
-// Servers installs what test servers need: a JDK and Maven where this process may, Cassandra's jars, MinIO and
-// nats-server. A second call finds all of it there.
+// Servers installs what tests start: a JDK and Maven where this process may, Cassandra's jars, MinIO and nats-server,
+// and kustomize and promtool for manifests/. A second call finds all of it there.
 func (in Installer) Servers(ctx context.Context) error {
 	unlock, err := setupLock()
 	if err != nil {
@@ -57,7 +57,10 @@ func (in Installer) Servers(ctx context.Context) error {
 	nats := goTool{"nats-server", natsServer, strings.TrimSpace(string(version))}
 	return together(
 		func() error { return in.cassandra(ctx) },
-		func() error { return errors.Join(in.goInstall(ctx, nats), in.goInstall(ctx, minio)) },
+		func() error {
+			return errors.Join(in.goInstall(ctx, nats), in.goInstall(ctx, minio), in.goInstall(ctx, kustomize),
+				in.goBuild(ctx, promtool, promtool.path+"/cmd/promtool"))
+		},
 	)
 }
 

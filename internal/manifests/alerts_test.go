@@ -1,0 +1,207 @@
+package manifests
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/goccy/go-yaml"
+
+	"github.com/penstock-io/penstock/internal/testenv"
+	"github.com/penstock-io/penstock/internal/testenv/tools"
+)
+
+const monitoring = root + "/components/monitoring"
+
+// promtool runs promtool in a folder that has the groups of rules.yaml, as it wants them, and the tests of them.
+func promtool(t *testing.T, dir string, args ...string) {
+	t.Helper()
+	program, err := tools.Program("promtool")
+	if errors.Is(err, tools.ErrMissing) {
+		testenv.Skip(t, "%v", err)
+	}
+	must(t, err)
+	cmd := exec.CommandContext(t.Context(), program, args...)
+	cmd.Dir = dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("promtool %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+}
+
+// alerts are the rules of rules.yaml.
+func alerts(t *testing.T) []Object {
+	t.Helper()
+	return alertsOf(find(t, component(t, "monitoring"), "PrometheusRule", "penstock"))
+}
+
+func alertsOf(rule Object) []Object {
+	var found []Object
+	for _, group := range rule.List("spec.groups") {
+		found = append(found, group.List("rules")...)
+	}
+	return found
+}
+
+// TestAlerts has promtool run rules_test.yaml.
+func TestAlerts(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	rule := find(t, component(t, "monitoring"), "PrometheusRule", "penstock")
+	for _, a := range alertsOf(rule) {
+		summary := a.At("annotations.summary") // the rest says the same each time
+		a["annotations"] = map[string]any{"summary": summary}
+	}
+	groups, err := yaml.Marshal(map[string]any{"groups": rule.At("spec.groups")})
+	must(t, err)
+	must(t, os.WriteFile(filepath.Join(dir, "rules.yaml"), groups, 0o644))
+	tests, err := os.ReadFile(filepath.Join(monitoring, "rules_test.yaml"))
+	must(t, err)
+	must(t, os.WriteFile(filepath.Join(dir, "rules_test.yaml"), tests, 0o644))
+	promtool(t, dir, "check", "rules", "--lint-fatal", "rules.yaml")
+	promtool(t, dir, "test", "rules", "rules_test.yaml")
+}
+
+// TestAlertsAreTested holds each alert to a test in which it speaks, one in which it is silent, and a runbook.
+func TestAlertsAreTested(t *testing.T) {
+	t.Parallel()
+	speaks, silent := tested(t)
+	names := map[string]bool{}
+	for _, rule := range alerts(t) {
+		name := rule.Text("alert")
+		names[name+".md"] = true
+		if !speaks[name] || !silent[name] {
+			t.Errorf("%s: rules_test.yaml has it speak: %t, and be silent: %t; expected both", name, speaks[name], silent[name])
+		}
+		url := "https://github.com/penstock-io/penstock/blob/main/docs/runbooks/" + name + ".md"
+		if found := rule.Text("annotations.runbook_url"); found != url {
+			t.Errorf("%s: runbook_url is %q, expected %q", name, found, url)
+		}
+		if s := rule.Text("labels.severity"); s != "critical" && s != "warning" {
+			t.Errorf("%s: severity is %q, expected critical or warning", name, s)
+		}
+	}
+	entries, err := os.ReadDir("../../docs/runbooks")
+	must(t, err)
+	for _, e := range entries {
+		if !names[e.Name()] && e.Name() != "README.md" {
+			t.Errorf("docs/runbooks/%s is of no alert", e.Name())
+		}
+		delete(names, e.Name())
+	}
+	for name := range names {
+		t.Errorf("docs/runbooks/%s is missing", name)
+	}
+}
+
+// tested says of each alert whether some test has it speak, and whether some has it be silent.
+func tested(t *testing.T) (speaks, silent map[string]bool) {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(monitoring, "rules_test.yaml"))
+	must(t, err)
+	objects, err := decode(data)
+	must(t, err)
+	speaks, silent = map[string]bool{}, map[string]bool{}
+	for _, test := range objects[0].List("tests") {
+		for _, a := range test.List("alert_rule_test") {
+			if len(a.List("exp_alerts")) > 0 {
+				speaks[a.Text("alertname")] = true
+			} else {
+				silent[a.Text("alertname")] = true
+			}
+		}
+	}
+	return speaks, silent
+}
+
+var (
+	metricRE = regexp.MustCompile(`\b(?:penstock|process|go)_[a-z_]+`)
+	madeRE   = regexp.MustCompile(`(?:counter\(|gauge\(|histogram\(|Name: *)"(?:penstock_)?([a-z_]+)"`)
+)
+
+// made are the metrics that the program makes, read from internal/ops.
+func made(t *testing.T) []string {
+	t.Helper()
+	files, err := filepath.Glob("../ops/*.go")
+	must(t, err)
+	names := []string{"process_resident_memory_bytes", "process_cpu_seconds_total"} // of the Prometheus client
+	for _, f := range files {
+		if strings.HasSuffix(f, "_test.go") {
+			continue
+		}
+		source, err := os.ReadFile(f)
+		must(t, err)
+		for _, m := range madeRE.FindAllSubmatch(source, -1) {
+			names = append(names, "penstock_"+string(m[1]))
+		}
+	}
+	return names
+}
+
+// wantsMetrics holds a query to metrics that there are.
+func wantsMetrics(t *testing.T, made []string, where, query string) {
+	t.Helper()
+	for _, name := range metricRE.FindAllString(query, -1) {
+		base := name
+		for _, suffix := range []string{"_bucket", "_sum", "_count"} {
+			base = strings.TrimSuffix(base, suffix)
+		}
+		if !slices.Contains(made, name) && !slices.Contains(made, base) {
+			t.Errorf("%s asks for %s, which the program does not make", where, name)
+		}
+	}
+}
+
+// TestMetrics holds alerts and dashboard to metrics that the program makes.
+func TestMetrics(t *testing.T) {
+	t.Parallel()
+	made := made(t)
+	for _, rule := range alerts(t) {
+		wantsMetrics(t, made, rule.Text("alert"), rule.Text("expr"))
+	}
+	for title, queries := range panels(t) {
+		for _, query := range queries {
+			wantsMetrics(t, made, "the panel "+title, query)
+		}
+	}
+}
+
+// panels are the dashboard's queries by the title of their panel.
+func panels(t *testing.T) map[string][]string {
+	t.Helper()
+	config := find(t, component(t, "monitoring"), "ConfigMap", "penstock-dashboard")
+	var dashboard Object
+	must(t, json.Unmarshal([]byte(labels(config, "data")["penstock.json"]), &dashboard))
+	found := map[string][]string{}
+	for _, p := range dashboard.List("panels") {
+		for _, target := range p.List("targets") {
+			found[p.Text("title")] = append(found[p.Text("title")], target.Text("expr"))
+		}
+	}
+	return found
+}
+
+// TestDashboard has promtool read each query, with Grafana's variables filled in.
+func TestDashboard(t *testing.T) {
+	t.Parallel()
+	var rules []map[string]string
+	fill := strings.NewReplacer("$__rate_interval", "5m", "$pipeline", ".*")
+	for _, queries := range panels(t) {
+		for _, query := range queries {
+			rules = append(rules, map[string]string{"record": "a:b", "expr": fill.Replace(query)})
+		}
+	}
+	if len(rules) < 20 {
+		t.Errorf("the dashboard has %d queries, expected 20 at least", len(rules))
+	}
+	groups, err := yaml.Marshal(map[string]any{"groups": []any{map[string]any{"name": "dashboard", "rules": rules}}})
+	must(t, err)
+	dir := t.TempDir()
+	must(t, os.WriteFile(filepath.Join(dir, "rules.yaml"), groups, 0o644))
+	promtool(t, dir, "check", "rules", "--lint=none", "rules.yaml")
+}
