@@ -82,8 +82,7 @@ func (a *app) await(
 			if errors.Is(context.Cause(ctx), errRolesEnded) {
 				return contracts.Report{}, errRolesEnded
 			}
-			fmt.Fprintf(a.Err, "interrupted: job %s is not over: the same command takes it up again, "+
-				"`penstock cancel %s` ends it\n", id, id)
+			fmt.Fprintf(a.Err, "interrupted: job %s is not over: %s, `penstock cancel %s` ends it\n", id, goesOn(job), id)
 			return contracts.Report{}, exitError{code: exitInterrupted}
 		case e := <-events:
 			show.event(e)
@@ -105,6 +104,15 @@ func (a *app) await(
 			}
 		}
 	}
+}
+
+// goesOn says how a job goes on that its command was interrupted at. `load --force` takes up none: what one that was
+// interrupted has loaded may be what is to be loaded anew.
+func goesOn(job contracts.Job) string {
+	if job.Force {
+		return "it goes on as soon as a worker runs here, beside what a new `load --force` loads"
+	}
+	return "the same command takes it up again"
 }
 
 // ended says whether an event is of the end of its job, and gives the report. An event from before a job's dead chunks

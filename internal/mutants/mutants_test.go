@@ -5,6 +5,7 @@ import (
 	"flag"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -16,7 +17,7 @@ var plant = flag.Bool("plant", false, "plant each fault and run its test, which 
 const root = "../.."
 
 // TestPlantedFaults plants each fault, with -plant, and wants its test to fail. Without, it only wants each fault to
-// fit the code as it is.
+// fit the code as it is, and to compile.
 func TestPlantedFaults(t *testing.T) {
 	t.Parallel()
 	for _, f := range faults {
@@ -24,6 +25,8 @@ func TestPlantedFaults(t *testing.T) {
 			overlay := f.overlay(t)
 			if *plant {
 				f.expectNotice(t, overlay)
+			} else {
+				f.expectBuild(t, overlay)
 			}
 		})
 	}
@@ -34,21 +37,21 @@ func (f fault) overlay(t *testing.T) string {
 	t.Helper()
 	dir, changed := t.TempDir(), map[string]string{}
 	for _, e := range f.edits {
-		path := absolute(t, e.file)
-		from := path
-		if changed[path] != "" {
-			from = changed[path]
+		name := absolute(t, e.file)
+		from := name
+		if changed[name] != "" {
+			from = changed[name]
 		}
-		changed[path] = filepath.Join(dir, strings.ReplaceAll(e.file, "/", "_"))
-		e.apply(t, from, changed[path])
+		changed[name] = filepath.Join(dir, strings.ReplaceAll(e.file, "/", "_"))
+		e.apply(t, from, changed[name])
 	}
 	list, err := json.Marshal(map[string]any{"Replace": changed})
 	if err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join(dir, "overlay.json")
-	write(t, path, list)
-	return path
+	overlay := filepath.Join(dir, "overlay.json")
+	write(t, overlay, list)
+	return overlay
 }
 
 // apply writes from with the edit as to.
@@ -62,6 +65,20 @@ func (e edit) apply(t *testing.T, from, to string) {
 		t.Fatalf("%s has %q %d times, expected once: mend the fault", e.file, e.from, n)
 	}
 	write(t, to, []byte(strings.Replace(string(data), e.from, e.to, 1)))
+}
+
+// expectBuild wants the packages that the fault changes to compile: else it would be noticed by nobody's care.
+func (f fault) expectBuild(t *testing.T, overlay string) {
+	t.Helper()
+	args := []string{"build", "-overlay", overlay}
+	for _, e := range f.edits {
+		args = append(args, "./"+path.Dir(e.file))
+	}
+	cmd := exec.CommandContext(t.Context(), "go", args...)
+	cmd.Dir = root
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("it does not compile: mend the fault: %v\n%s", err, out)
+	}
 }
 
 // expectNotice runs the fault's test and wants it to fail, by its own word.
@@ -87,16 +104,16 @@ func (f fault) expectNotice(t *testing.T, overlay string) {
 
 func absolute(t *testing.T, file string) string {
 	t.Helper()
-	path, err := filepath.Abs(filepath.Join(root, file))
+	name, err := filepath.Abs(filepath.Join(root, file))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return path
+	return name
 }
 
-func write(t *testing.T, path string, data []byte) {
+func write(t *testing.T, name string, data []byte) {
 	t.Helper()
-	if err := os.WriteFile(path, data, 0o600); err != nil {
+	if err := os.WriteFile(name, data, 0o600); err != nil {
 		t.Fatal(err)
 	}
 }
