@@ -12,8 +12,8 @@ import (
 // A chunk gets its share of the process's memory before it is read. How much its rows take is known only then: the
 // first guess is what rows take as a rule, later ones what those of the chunk before took. A batch that outgrows its
 // share asks for more. Where there is no more, the chunk is begun anew with twice the share; and where that would be
-// more than one batch may have, its segments are read more than once, each time for the rows of a part of the keys. It is never
-// written in pieces that share a key: they would tear rows.
+// more than one batch may have, its segments are read more than once, each time for the rows of a part of the keys. It
+// is never written in pieces that share a key: they would tear rows.
 
 // guess is how many bytes a batch takes for each byte of its segment: readings of ten columns take 2.1.
 const guess = 2.5
@@ -40,7 +40,8 @@ type appetite struct {
 	peak     int64   // the most that one of its batches took
 }
 
-// expect says how much a chunk will take, at most so many bytes at a time, and more if the records are held beside the rows.
+// expect says how much a chunk will take, at most so many bytes at a time, and more if the records are held beside the
+// rows.
 func (a *appetite) expect(work contracts.ChunkWork, records bool, most int64) {
 	if a.revision != work.Revision || a.ratio == 0 {
 		a.revision, a.ratio = work.Revision, guess
