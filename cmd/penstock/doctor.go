@@ -54,7 +54,7 @@ func (a *app) doctor() *cobra.Command {
 		defer func() { err = errors.Join(err, p.Close()) }()
 		return a.printCheckups(p.examine(c.Context(), queue.Role(role)))
 	})
-	c.Flags().StringVar(&role, "role", "", "dispatcher, worker or submitter: look as its NATS user, and list what that needs")
+	c.Flags().StringVar(&role, "role", "", "look as the NATS user of dispatcher, worker or submitter, and list its needs")
 	return c
 }
 
