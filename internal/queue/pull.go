@@ -121,10 +121,12 @@ func (p *Puller) pull(ctx context.Context) (*nats.Msg, error) {
 	return nil, err
 }
 
-// A pull waits for pullExpires at the server, which shows every pullHeartbeat that it still does.
+// A pull waits for pullExpires at the server, which shows every pullHeartbeat that it still does. So a few answers come
+// to one inbox: the client library would make room for 65,536 each time, half a megabyte to clear and to scan.
 const (
 	pullExpires   = 30 * time.Second
 	pullHeartbeat = 5 * time.Second
+	pullBuffered  = 64
 )
 
 // ask sends one pull request and waits for what comes of it. Neither a message nor an error means that none came.

@@ -102,6 +102,7 @@ func (q *Queue) options(ctx context.Context) ([]nats.Option, error) {
 	opts := []nats.Option{
 		nats.Name(q.cfg.Name),
 		nats.CustomInboxPrefix(q.cfg.Inbox),
+		nats.SyncQueueLen(pullBuffered),
 		nats.Timeout(timeout),
 		nats.MaxReconnects(-1),
 		nats.ReconnectWait(reconnectWait),
