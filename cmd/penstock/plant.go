@@ -128,6 +128,7 @@ func (p *plant) openStore(ctx context.Context) (err error) {
 	if p.embedded != nil && p.embedded.s3 != nil {
 		cfg = objects.S3Config{URL: p.embedded.s3.URL()} // whatever opens other stores does not open this one
 		cfg.AccessKey, cfg.SecretKey = p.embedded.s3.Keys()
+		cfg.Near = p.embedded.s3
 	}
 	s3, err := objects.NewS3(ctx, cfg)
 	if err != nil {
@@ -162,11 +163,12 @@ func (p *plant) queueConfig() queue.Config {
 	if p.embedded != nil && p.embedded.nats != nil {
 		return queue.Config{URL: p.embedded.nats.URL(), Prefix: v.str("nats_prefix"), Name: p.owner, Log: p.log}
 	}
+	replicas, _ := v.integer("nats_replicas", 0) // check has seen to it
 	return queue.Config{
 		URL: v.str("nats_url"), Prefix: v.str("nats_prefix"), User: v.str("nats_user"), Password: v.str("nats_password"),
 		Token: v.str("nats_token"), CredsFile: v.str("nats_creds"), NKeyFile: v.str("nats_nkey"),
 		CAFile: v.str("nats_ca"), CertFile: v.str("nats_cert"), KeyFile: v.str("nats_key"), Name: p.owner, Log: p.log,
-		Inbox: v.str("nats_inbox"), AckWait: p.timing.lease,
+		Inbox: v.str("nats_inbox"), AckWait: p.timing.lease, Replicas: replicas,
 	}
 }
 

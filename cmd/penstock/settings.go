@@ -40,7 +40,7 @@ var settings = []setting{
 	{key: "nats_prefix", flag: "nats-prefix", def: "penstock", usage: "first token of every subject"},
 	{key: "nats_user"}, {key: "nats_password", secret: true}, {key: "nats_token", secret: true},
 	{key: "nats_creds"}, {key: "nats_nkey"}, {key: "nats_ca"}, {key: "nats_cert"}, {key: "nats_key"},
-	{key: "nats_inbox"},
+	{key: "nats_inbox"}, {key: "nats_replicas", def: "0"},
 	{key: "s3_url", flag: "s3", usage: "http(s)://host:port; embedded where it is not set"},
 	{key: "s3_access_key"}, {key: "s3_secret_key", secret: true}, {key: "s3_session_token", secret: true},
 	{key: "s3_region", def: "us-east-1"}, {key: "s3_style", def: "auto"}, {key: "s3_ca"},
@@ -169,7 +169,9 @@ func (v values) check() error {
 	errs := []error{}
 	note := func(_ any, err error) { errs = append(errs, err) }
 	note(v.boolean("cassandra_tls"))
-	for key, least := range map[string]int{"workers": 0, "max_workers": 1, "window": 2, "attempts": 1} {
+	for key, least := range map[string]int{
+		"workers": 0, "max_workers": 1, "window": 2, "attempts": 1, "nats_replicas": 0,
+	} {
 		note(v.integer(key, least))
 	}
 	for _, key := range []string{"reconcile", "grace"} {

@@ -47,6 +47,10 @@ func TestNATSCluster(t *testing.T) {
 	if set.Text("spec.replicas") != "3" || !strings.Contains(mode, "sync_interval: always") {
 		t.Errorf("found %s servers, expected 3 that sync always:\n%s", set.Text("spec.replicas"), mode)
 	}
+	settings := labels(find(t, objects, "ConfigMap", "penstock-endpoints"), "data")
+	if settings["PENSTOCK_NATS_REPLICAS"] != set.Text("spec.replicas") {
+		t.Errorf("streams are kept by %q servers, expected all", settings["PENSTOCK_NATS_REPLICAS"])
+	}
 	for _, server := range []string{"nats-0", "nats-1", "nats-2"} {
 		route := "nats://" + server + "." + set.Text("spec.serviceName") + ":6222"
 		if !strings.Contains(mode, route) {
