@@ -12,9 +12,9 @@ import (
 
 func main() {
 	// What is asked of k6 stays on this machine: no report of its use, and no other build of k6 for the modules it has.
-	for _, name := range []string{"K6_NO_USAGE_REPORT", "K6_AUTO_EXTENSION_RESOLUTION"} {
+	for name, value := range map[string]string{"K6_NO_USAGE_REPORT": "true", "K6_AUTO_EXTENSION_RESOLUTION": "false"} {
 		if os.Getenv(name) == "" {
-			os.Setenv(name, map[string]string{"K6_NO_USAGE_REPORT": "true"}[name]) //nolint:errcheck // the names are fine
+			os.Setenv(name, value)
 		}
 	}
 	modules.Register("k6/x/penstock", penstock.New())

@@ -1,6 +1,6 @@
-// Command k6run puts one scenario of the load test on a Penstock: the one that the environment names, or a `penstock up`
-// of its own, with everything embedded in a temporary folder. It applies the pipeline, runs k6 and exits as k6 does: 99
-// where a threshold was crossed.
+// Command k6run puts one scenario of the load test on a Penstock: the one that the environment names, or a `penstock
+// up` of its own, with everything embedded in a temporary folder. It applies the pipeline, runs k6 and exits as k6
+// does: 99 where a threshold was crossed.
 //
 // What must never happen: a `penstock up` that outlives it.
 package main

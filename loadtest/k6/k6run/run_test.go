@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/penstock-io/penstock/loadtest/k6/up"
 )
 
 const root = "../../.." // Penstock's module
@@ -59,6 +61,7 @@ func runSmoke(t *testing.T, k6, penstock string) (code int, r result, folder str
 func TestRun(t *testing.T) {
 	k6 := build(t, "k6", "..", ".")
 	t.Run("smoke", func(t *testing.T) { testSmoke(t, k6) })
+	t.Run("scenarios", func(t *testing.T) { testScenarios(t, k6) })
 	t.Run("nothing to test", func(t *testing.T) { testNothing(t, k6) })
 }
 
@@ -72,11 +75,7 @@ func testSmoke(t *testing.T, k6 string) {
 	t.Setenv("LOAD_P95", "60000") // what a busy machine may take
 	t.Setenv("LOAD_FASTEST", "300")
 	t.Setenv("LOAD_JOBS", "20")
-	penstock := os.Getenv("PENSTOCK_TEST_BINARY")
-	if penstock == "" {
-		penstock = build(t, "penstock", root, "./cmd/penstock")
-	}
-
+	penstock := release(t)
 	code, r, folder := runSmoke(t, k6, penstock)
 	if code != 0 || r.Verdict != "passed" || r.Metrics["penstock_jobs"].Values["count"] != 20 {
 		t.Errorf("exit %d, %+v, expected 0 and 20 jobs", code, r)
@@ -103,6 +102,47 @@ func testSmoke(t *testing.T, k6 string) {
 	for _, threshold := range r.Thresholds {
 		if threshold.OK == (threshold.Rule == "min<300") {
 			t.Errorf("a build that has become slow: %s %s is %t", threshold.Metric, threshold.Rule, threshold.OK)
+		}
+	}
+}
+
+// release is Penstock as it is.
+func release(t *testing.T) string {
+	t.Helper()
+	if path := os.Getenv("PENSTOCK_TEST_BINARY"); path != "" {
+		return path
+	}
+	return build(t, "penstock", root, "./cmd/penstock")
+}
+
+// testScenarios runs the other scenarios, one after the other, with little to do.
+func testScenarios(t *testing.T, k6 string) {
+	penstock := release(t)
+	p, err := up.Start(t.Context(), penstock, os.Environ(), t.Output())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := p.Stop(); err != nil {
+			t.Error(err)
+		}
+	}()
+	for _, e := range append(p.Env[len(p.Env)-1:len(p.Env):len(p.Env)],
+		"LOAD_RATE=3", "LOAD_DURATION=2", "LOAD_CALM=2", "LOAD_CALM_SECONDS=1", "LOAD_JOBS=2", "LOAD_VUS=50",
+		"LOAD_BYTES=20000", "LOAD_P95=60000", "LOAD_ROWS_PER_SECOND=1",
+	) {
+		name, value, _ := strings.Cut(e, "=")
+		t.Setenv(name, value)
+	}
+	for _, scenario := range []string{"ramp", "soak", "spike", "many-small", "few-huge"} {
+		var out bytes.Buffer
+		code, err := run(t.Context(), []string{"-folder", "..", "-k6", k6, "-penstock", penstock, "-scenario", scenario},
+			&out, t.Output())
+		if code != 0 || err != nil || !strings.Contains(out.String(), scenario+": passed") {
+			t.Errorf("%s: exit %d, %v\n%s", scenario, code, err, out.String())
+		}
+		if bad := strings.Contains(out.String(), "penstock_rejects             count=0"); bad == (scenario == "soak") {
+			t.Errorf("%s: rejects are to be in soak alone\n%s", scenario, out.String())
 		}
 	}
 }

@@ -31,8 +31,8 @@ type Info struct {
 	Workers     int      `json:"workers"`     // pulls of workers that wait for chunks; 0 where an autoscaler starts them
 }
 
-// Check looks at the servers, and says what is wrong with them and what to do about it. A dispatcher that takes a job in
-// at this moment does not wait for one: it is given some time.
+// Check looks at the servers, and says what is wrong with them and what to do about it. A dispatcher that takes a job
+// in at this moment does not wait for one: it is given some time.
 func (c *Client) Check(ctx context.Context) (Info, error) {
 	info := Info{
 		Server: c.nc.ConnectedServerName(), Version: c.nc.ConnectedServerVersion(), NATS: withoutUser(c.nc.ConnectedUrl()),

@@ -95,7 +95,7 @@ func (c *Client) monitored(ctx context.Context) (facts, error) {
 	if err != nil {
 		return nil, fmt.Errorf("monitoring port of NATS: %w: is LOAD_MONITOR right?", err)
 	}
-	defer response.Body.Close() //nolint:errcheck // it was read
+	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("monitoring port of NATS: %s: %s: is LOAD_MONITOR right?", url, response.Status)
 	}

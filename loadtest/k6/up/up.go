@@ -45,7 +45,7 @@ func Start(ctx context.Context, program string, env []string, out io.Writer) (_ 
 	}()
 	go func() {
 		err := p.cmd.Wait()
-		to.Close() //nolint:errcheck // it never fails
+		to.Close()
 		<-heard
 		p.ended <- err
 	}()

@@ -5,7 +5,11 @@ const rounded = (x) => (Number.isInteger(x) ? String(x) : x.toFixed(Math.abs(x) 
 
 const units = { time: " ms", data: " B" };
 
+const order = ["count", "rate", "value", "passes", "fails", "min", "med", "avg", "p(90)", "p(95)", "p(99)", "max"];
+
+// cells are a metric's statistics, which k6 gives in any order.
 const cells = (metric) => Object.entries(metric.values)
+  .sort(([a], [b]) => order.indexOf(a) - order.indexOf(b))
   .map(([stat, value]) => [stat, rounded(value) + (stat === "rate" ? "" : units[metric.contains] || "")]);
 
 // results has one entry for each threshold, those that were crossed first.
