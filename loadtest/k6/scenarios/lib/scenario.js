@@ -66,8 +66,8 @@ export function life(name, s, count) {
     },
     test(data) {
       const i = exec.scenario.iterationInTest;
-      const files = data.before && i < data.before.sources.length
-        ? [{ source: data.before.sources[i], rows: data.before.rows, rejects: data.before.rejects }]
+      const files = data.before && i < data.before.count
+        ? [{ ...data.before, source: `${data.before.begin}${String(i).padStart(7, "0")}.csv` }]
         : Array.from({ length: s.files }, (_, f) =>
           penstock.upload({ key: `${data.folder}late-${i}-${f}.csv`, bytes: s.bytes, bad: s.badEvery }));
       const loaded = penstock.load({
