@@ -28,7 +28,7 @@ FROM ?=
 SCENARIO ?= smoke
 
 # Modules of their own, whose dependencies the program does without, and whose tests are quick.
-NESTED ?= loadtest/k6 tilt
+NESTED ?= loadtest/k6 tilt manifests/policytest
 
 WITH_SERVERS := bin/withservers
 TEST := PENSTOCK_TEST_BINARY=$(CURDIR)/bin/penstock go test -timeout 20m
@@ -50,6 +50,11 @@ setup: ## install what tests start: JDK, Cassandra, MinIO, nats-server (test doe
 .PHONY: test
 test: setup build ## all tests, against real servers; PKG and ARGS choose: make test PKG=./workers/... ARGS='-run Reject -v'
 	@$(WITH_SERVERS) env $(TEST) $(ARGS) $(PKG)
+
+.PHONY: image
+image: ## the image for amd64 and arm64 with its bill of materials, in bin/image, by buildah from scratch
+	@manifests/image.sh
+	@go test ./internal/manifests -run '^TestImageArchive$$' -count 1 -image $(CURDIR)/bin/image/penstock.tar
 
 .PHONY: race
 race: setup build ## the packages that run concurrently, under the race detector
@@ -165,7 +170,7 @@ load-test: ## k6 on a penstock up, or on what PENSTOCK_NATS_URL names; SCENARIO=
 	@bin/k6run -scenario $(SCENARIO) -penstock bin/penstock -k6 bin/k6 -folder loadtest/k6 -out bin/load $(ARGS)
 
 .PHONY: test-nested
-test-nested: ## the tests of the modules that are not in ./...: the load test and the Tiltfile; KEDA's have keda-test
+test-nested: ## the tests of the modules that are not in ./...: the load test, the Tiltfile, PodSecurity; KEDA's have keda-test
 	@result=0; for module in $(NESTED); do \
 		(cd "$$module" && go vet ./... && go test -timeout 10m $(ARGS) ./...) || result=1; \
 	done; exit $$result

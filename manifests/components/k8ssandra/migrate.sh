@@ -23,13 +23,18 @@ admin=$(secret "$SUPERUSER" username) admin_password=$(secret "$SUPERUSER" passw
 app=$(secret "$APP" username) app_password=$(secret "$APP" password)
 
 # cqlsh takes the password from a file, so that no list of processes shows it.
-printf '[PlainTextAuthProvider]\nusername = %s\npassword = %s\n' "$admin" "$admin_password" > "$scratch/credentials"
-cql() {
-  cqlsh --credentials "$scratch/credentials" ${SSL_CERTFILE:+--ssl} --no-color "$@" "$CQL_HOST" "${CQL_PORT:-9042}"
+credentials() { # FILE USERNAME PASSWORD
+  printf '[PlainTextAuthProvider]\nusername = %s\npassword = %s\n' "$2" "$3" > "$scratch/$1"
+}
+credentials admin "$admin" "$admin_password"
+credentials app "$app" "$app_password"
+cql() { # AS ARGUMENTS…
+  local as=$1; shift
+  cqlsh --credentials "$scratch/$as" ${SSL_CERTFILE:+--ssl} --no-color "$@" "$CQL_HOST" "${CQL_PORT:-9042}"
 }
 
 deadline=$((SECONDS + ${WAIT:-900}))
-until answer=$(cql -e 'SELECT release_version FROM system.local' 2>&1); do
+until answer=$(cql admin -e 'SELECT release_version FROM system.local' 2>&1); do
   if [ $SECONDS -ge $deadline ]; then
     echo "migrate: Cassandra at $CQL_HOST does not let $admin in: $answer" >&2
     echo "migrate: is the K8ssandraCluster ready (kubectl get k8ssandracluster), and the secret its superuser's?" >&2
@@ -39,17 +44,21 @@ until answer=$(cql -e 'SELECT release_version FROM system.local' 2>&1); do
   sleep 5
 done
 
-{
-  role="\"$(quoted "$app" '"')\""
-  options="WITH LOGIN = true AND SUPERUSER = false AND PASSWORD = '$(quoted "$app_password" "'")'"
-  echo "CREATE ROLE IF NOT EXISTS $role $options;"
-  echo "ALTER ROLE $role $options;"
+cql admin -f "$SCHEMA"
+
+role="\"$(quoted "$app" '"')\""
+options="WITH LOGIN = true AND SUPERUSER = false AND PASSWORD = '$(quoted "$app_password" "'")'"
+known="SELECT role FROM system_auth.roles WHERE role = '$(quoted "$app" "'")'"
+{ # Cassandra refuses to change a password twice within seconds, so it is changed where it has to be.
+  if ! cql admin -e "$known" | grep -q '(1 rows)'; then
+    echo "CREATE ROLE $role $options;"
+  elif ! cql app -e 'SELECT release_version FROM system.local' > "$scratch/login" 2>&1; then
+    echo "ALTER ROLE $role $options;"
+  fi
   for keyspace in $KEYSPACES; do
     echo "GRANT MODIFY ON KEYSPACE \"$keyspace\" TO $role;"
     echo "GRANT SELECT ON KEYSPACE \"$keyspace\" TO $role;"
   done
 } > "$scratch/role.cql"
-
-cql -f "$SCHEMA"
-cql -f "$scratch/role.cql"
+cql admin -f "$scratch/role.cql"
 echo "migrate: done: $SCHEMA, and the role $app for $KEYSPACES"
