@@ -40,7 +40,8 @@ func newMigration(t *testing.T, server *testenv.CassandraServer) *migration {
 	host, port, err := net.SplitHostPort(server.Addr)
 	must(t, err)
 	c := find(t, objects, "Job", "penstock-migrate").List("spec.template.spec.containers")[0]
-	in := strings.NewReplacer("/run/secrets/ca", m.dir, "/run/secrets", m.dir, "/etc/penstock-migrate", m.dir, "/tmp", m.dir)
+	in := strings.NewReplacer("/run/secrets/ca", m.dir, "/run/secrets", m.dir, "/etc/penstock-migrate", m.dir,
+		"/tmp", m.dir)
 	for k, v := range env(c) {
 		m.env = append(m.env, k+"="+in.Replace(v))
 	}
@@ -108,8 +109,8 @@ func TestMigration(t *testing.T) {
 	if out, err := m.penstock(load...); err != nil {
 		t.Errorf("the app's role cannot load: %v\n%s", err, out)
 	}
-	m.write("more.yaml", "name: more\nsource: {format: csv}\ntable: {keyspace: lab, name: more, partition_key: [device_id], "+
-		"create: true}\ncolumns: [{name: device_id, type: text}]\n")
+	m.write("more.yaml", "name: more\nsource: {format: csv}\n"+
+		"table: {keyspace: lab, name: more, partition_key: [device_id], create: true}\ncolumns: [{name: device_id, type: text}]\n")
 	out, err := m.penstock("load", filepath.Join(m.dir, "more.yaml"), filepath.Join(m.dir, "readings.csv"))
 	if err == nil || !strings.Contains(out, "CREATE") {
 		t.Errorf("the app's role makes a table: %v\n%s\nexpected that it is denied CREATE", err, out)
@@ -132,7 +133,7 @@ func (m *migration) fails() {
 	}{
 		{func() {}, "CQL_PORT=1", "is the K8ssandraCluster ready"},
 		{func() { m.write("superuser/password", "wrong") }, "", "does not let cassandra in"},
-		{func() { must(m.t, os.Remove(filepath.Join(m.dir, "superuser/password"))) }, "", "the secret needs the key password"},
+		{func() { must(m.t, os.Remove(filepath.Join(m.dir, "superuser/password"))) }, "", "secret needs the key password"},
 	} {
 		c.spoil()
 		out, err := m.run("WAIT=0", c.env)

@@ -27,7 +27,8 @@ func TestBill(t *testing.T) {
 	want := `{"bomFormat":"CycloneDX","specVersion":"1.6","version":1,"metadata":{"component":{"type":"application",` +
 		`"bom-ref":"pkg:golang/a.example/app","name":"a.example/app","version":"(devel)","purl":"pkg:golang/a.example/app",` +
 		`"properties":[{"name":"go:build:GOARCH","value":"arm64"}]}},"components":[` +
-		`{"type":"library","bom-ref":"pkg:golang/std@1.26.1","name":"std","version":"1.26.1","purl":"pkg:golang/std@1.26.1"},` +
+		`{"type":"library","bom-ref":"pkg:golang/std@1.26.1","name":"std","version":"1.26.1",` +
+		`"purl":"pkg:golang/std@1.26.1"},` +
 		`{"type":"library","bom-ref":"pkg:golang/a.example/b@v1.2.3","name":"a.example/b","version":"v1.2.3",` +
 		`"purl":"pkg:golang/a.example/b@v1.2.3","properties":[{"name":"go:sum","value":"h1:x="}]},` +
 		`{"type":"library","bom-ref":"pkg:golang/a.example/d@v2.0.0","name":"a.example/d","version":"v2.0.0",` +
