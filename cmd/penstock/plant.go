@@ -128,6 +128,7 @@ func (p *plant) openStore(ctx context.Context) (err error) {
 	if p.embedded != nil && p.embedded.s3 != nil {
 		cfg = objects.S3Config{URL: p.embedded.s3.URL()} // whatever opens other stores does not open this one
 		cfg.AccessKey, cfg.SecretKey = p.embedded.s3.Keys()
+		cfg.Near = p.embedded.s3
 	}
 	s3, err := objects.NewS3(ctx, cfg)
 	if err != nil {

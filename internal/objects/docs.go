@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"iter"
 
 	"github.com/minio/minio-go/v7"
@@ -38,6 +39,9 @@ func (d *Docs) Get(ctx context.Context, key string) (data []byte, etag string, e
 }
 
 func (d *Docs) get(ctx context.Context, key string) ([]byte, string, error) {
+	if data, etag, near, err := d.s3.nearDocument(ctx, d.bucket, key); near {
+		return data, etag, err
+	}
 	body, info, _, err := d.s3.client.GetObject(ctx, d.bucket, key, minio.GetObjectOptions{})
 	if err != nil {
 		return nil, "", err
@@ -57,16 +61,14 @@ func (d *Docs) Put(ctx context.Context, key string, data []byte) error {
 		return d.tooBig(key, int64(len(data)))
 	}
 	return retry(ctx, func() error {
-		_, err := d.s3.put(ctx, d.bucket, key, data, minio.PutObjectOptions{})
+		_, err := d.s3.put(ctx, d.bucket, key, data, condition{})
 		return err
 	})
 }
 
 // Create writes a document where there is none; KindExists where there is one.
 func (d *Docs) Create(ctx context.Context, key string, data []byte) error {
-	var o minio.PutObjectOptions
-	o.SetMatchETagExcept("*")
-	_, err := d.conditional(ctx, key, data, o)
+	_, err := d.conditional(ctx, key, data, condition{absent: true})
 	if contracts.KindOf(err) == contracts.KindChanged {
 		return contracts.At(contracts.KindExists, d.address(key), -1, "create: the document is there already")
 	}
@@ -79,9 +81,7 @@ func (d *Docs) Replace(ctx context.Context, key string, data []byte, etag string
 	if etag == "" {
 		return "", contracts.At(contracts.KindInternal, d.address(key), -1, "replace: no ETag given: read the document first")
 	}
-	var o minio.PutObjectOptions
-	o.SetMatchETag(etag)
-	now, err := d.conditional(ctx, key, data, o)
+	now, err := d.conditional(ctx, key, data, condition{etag: etag})
 	if k := contracts.KindOf(err); k == contracts.KindChanged || k == contracts.KindMissing {
 		return "", contracts.At(contracts.KindChanged, d.address(key), -1,
 			"replace: the document is no longer the one that was read (ETag %s): read it again", etag)
@@ -92,14 +92,14 @@ func (d *Docs) Replace(ctx context.Context, key string, data []byte, etag string
 // conditional repeats a conditional write. After an attempt whose answer got lost, a refusal may be that attempt's own
 // doing: the document is then compared with what was written.
 func (d *Docs) conditional(
-	ctx context.Context, key string, data []byte, o minio.PutObjectOptions,
+	ctx context.Context, key string, data []byte, c condition,
 ) (etag string, err error) {
 	if len(data) > MaxDocument {
 		return "", d.tooBig(key, int64(len(data)))
 	}
 	doubt := false
 	err = retry(ctx, func() error {
-		info, err := d.s3.put(ctx, d.bucket, key, data, o)
+		info, err := d.s3.put(ctx, d.bucket, key, data, c)
 		etag = info.ETag
 		if doubt && contracts.KindOf(err) == contracts.KindChanged {
 			etag, err = d.mine(ctx, key, data, err)
@@ -131,8 +131,11 @@ func isConflict(err error) bool {
 // Delete removes a document; one that is not there is no error.
 func (d *Docs) Delete(ctx context.Context, key string) error {
 	return retry(ctx, func() error {
-		err := d.s3.client.RemoveObject(ctx, d.bucket, key, minio.RemoveObjectOptions{})
-		if minio.ToErrorResponse(err).Code == "NoSuchKey" {
+		err := d.s3.near.Delete(ctx, d.bucket, key)
+		if !answered(err) {
+			err = d.s3.client.RemoveObject(ctx, d.bucket, key, minio.RemoveObjectOptions{})
+		}
+		if errors.Is(err, fs.ErrNotExist) || minio.ToErrorResponse(err).Code == "NoSuchKey" {
 			return nil
 		}
 		return d.s3.fail(ctx, "delete", d.bucket, key, err)

@@ -21,7 +21,10 @@ func (s *S3) Stat(ctx context.Context, bucket, key string) (contracts.Object, er
 	}
 	var info minio.ObjectInfo
 	err = retry(ctx, func() (err error) {
-		info, err = s.client.StatObject(ctx, bucket, key, minio.StatObjectOptions{})
+		var near bool
+		if info, near, err = s.nearStat(ctx, bucket, key); !near {
+			info, err = s.client.StatObject(ctx, bucket, key, minio.StatObjectOptions{})
+		}
 		return s.fail(ctx, "look up", bucket, key, err)
 	})
 	if err != nil {
@@ -68,6 +71,9 @@ func (s *S3) get(ctx context.Context, o contracts.Object, off, n int64) (io.Read
 }
 
 func (s *S3) getOnce(ctx context.Context, o contracts.Object, off, n int64) (io.ReadCloser, error) {
+	if body, near, err := s.nearRange(ctx, o, off, n); near {
+		return body, err
+	}
 	var opts minio.GetObjectOptions
 	opts.Set("Range", byteRange(off, n))
 	if o.VersionID != "" {

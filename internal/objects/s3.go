@@ -25,6 +25,7 @@ type S3Config struct {
 	Region       string // us-east-1
 	Style        string // auto, path or host
 	CAFile       string // PEM file of authorities to trust besides the system's
+	Near         Near   // the store itself, where it runs in this process; nil asks all by requests
 }
 
 // S3 is a client of one store. It is safe for concurrent use.
@@ -33,6 +34,7 @@ type S3 struct {
 	client    minio.Core    // asks once: retry decides what is asked again
 	uploader  *minio.Client // repeats parts by itself: the whole stream cannot be read again
 	transport http.RoundTripper
+	near      Near     // before the client: see there
 	versioned sync.Map // bucket → bool: does it keep versions?
 }
 
@@ -70,7 +72,11 @@ func NewS3(ctx context.Context, c S3Config) (*S3, error) {
 	if err != nil {
 		return nil, contracts.Errorf(contracts.KindConfig, "PENSTOCK_S3_URL %s: %w", u, err)
 	}
-	return &S3{url: u.String(), client: *once, uploader: uploader, transport: transport}, nil
+	s := &S3{url: u.String(), client: *once, uploader: uploader, transport: transport, near: far{}}
+	if c.Near != nil {
+		s.near = c.Near
+	}
+	return s, nil
 }
 
 // Close drops idle connections. Calls in flight are not touched.

@@ -73,7 +73,7 @@ func (s *S3) upload(ctx context.Context, bucket, key string, r *input, size int6
 			return info, inputFault(bucket, key, err)
 		}
 		err = retry(ctx, func() error {
-			info, err = s.put(ctx, bucket, key, data, minio.PutObjectOptions{})
+			info, err = s.put(ctx, bucket, key, data, condition{})
 			return err
 		})
 		info.Size = size
@@ -131,15 +131,35 @@ func inputFault(bucket, key string, err error) error {
 	return contracts.At(kind, contracts.Object{Bucket: bucket, Key: key}.Address(), -1, "upload: read the source: %w", err)
 }
 
-// put stores a small object with one request, on the condition that the options say. The signature covers the content
-// as a whole: the Versity gateway loses step after an empty body that is signed in pieces.
-func (s *S3) put(
-	ctx context.Context, bucket, key string, data []byte, o minio.PutObjectOptions,
-) (minio.UploadInfo, error) {
+// condition is what must hold of the object that a write replaces; the zero value is nothing.
+type condition struct {
+	absent bool   // there is none
+	etag   string // it has this one, where it is not ""
+}
+
+func (c condition) options() (o minio.PutObjectOptions) {
+	if c.absent {
+		o.SetMatchETagExcept("*")
+	}
+	if c.etag != "" {
+		o.SetMatchETag(c.etag)
+	}
 	o.ContentType, o.DisableContentSha256 = contentType, true
+	return o
+}
+
+// put stores a small object on a condition, with one request at the most. The signature covers the content as a whole:
+// the Versity gateway loses step after an empty body that is signed in pieces.
+func (s *S3) put(ctx context.Context, bucket, key string, data []byte, c condition) (minio.UploadInfo, error) {
+	if ctx.Err() == nil {
+		etag, err := s.near.Put(ctx, bucket, key, data, c.absent, c.etag)
+		if answered(err) {
+			return minio.UploadInfo{ETag: etag}, s.fail(ctx, "write", bucket, key, answer(err))
+		}
+	}
 	sum := sha256.Sum256(data)
 	info, err := s.client.PutObject(ctx, bucket, key, bytes.NewReader(data), int64(len(data)), "",
-		hex.EncodeToString(sum[:]), o)
+		hex.EncodeToString(sum[:]), c.options())
 	return info, s.fail(ctx, "write", bucket, key, err)
 }
 

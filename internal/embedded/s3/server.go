@@ -58,6 +58,7 @@ const (
 	connections  = 4096
 	portAttempts = 5 // a port that was free may be taken when it is bound
 	stopInterval = 5 * time.Millisecond
+	bufferSize   = 64 << 10 // of a copy; posix's own is 1 MiB, which is much garbage beside a small document
 )
 
 // Start runs the gateway and returns when it answers. The context bounds the start only.
@@ -113,7 +114,7 @@ func openBackend(dir string) (*rooted, error) {
 	if err != nil {
 		return nil, contracts.Errorf(contracts.KindConfig, "embedded S3: %w: start from a folder that exists", err)
 	}
-	p, err := posix.New(dir, meta.XattrMeta{}, posix.PosixOpts{})
+	p, err := posix.New(dir, meta.XattrMeta{}, posix.PosixOpts{IOBufferSize: bufferSize})
 	err = errors.Join(err, os.Chdir(before))
 	if err != nil {
 		return nil, contracts.Errorf(contracts.KindConfig, "embedded S3 in %s: %w", dir, err)
