@@ -161,7 +161,7 @@ e2e: kube-setup ## manifests/ on a real Kubernetes with KEDA, under load, while 
 	@go build -o bin/withkube ./internal/kube/cmd/withkube
 	@go test -c -tags e2e -o bin/e2e/e2e.test ./internal/kube/e2e
 	@cd internal/kube/e2e && $(CURDIR)/bin/withkube -logs $(CURDIR)/bin/e2e/logs $(CURDIR)/bin/e2e/e2e.test \
-		-test.v -test.timeout 20m -penstock $(CURDIR)/bin/e2e/penstock -out $(CURDIR)/bin/e2e $(ARGS)
+		-test.v -test.timeout 30m -penstock $(CURDIR)/bin/e2e/penstock -out $(CURDIR)/bin/e2e $(ARGS)
 
 .PHONY: load-test
 load-test: ## k6 on a penstock up, or on what PENSTOCK_NATS_URL names; SCENARIO=many-small; summaries in bin/load

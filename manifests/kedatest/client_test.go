@@ -54,7 +54,9 @@ func (c *client) line() string {
 func (c *client) request(subject, body string) string {
 	c.t.Helper()
 	c.n++
-	c.send(fmt.Sprintf("SUB _INBOX.k.%d %[1]d\r\nUNSUB %[1]d 1\r\nPUB %s _INBOX.k.%[1]d %d\r\n%s\r\n", c.n, subject, len(body), body))
+	inbox := fmt.Sprintf("_INBOX.keda.%d", c.n)
+	c.send(fmt.Sprintf("SUB %s %d\r\nUNSUB %d 1\r\n", inbox, c.n, c.n))
+	c.send(fmt.Sprintf("PUB %s %s %d\r\n%s\r\n", subject, inbox, len(body), body))
 	for {
 		line := c.line()
 		switch word, _, _ := strings.Cut(line, " "); word {

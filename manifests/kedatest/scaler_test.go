@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -14,9 +15,8 @@ import (
 )
 
 // scaler is KEDA's own, on the trigger that is shipped, asked at a server of the test.
-func scaler(t *testing.T, s *server) scalers.Scaler {
+func scaler(t *testing.T, o *v1alpha1.ScaledObject, s *server) scalers.Scaler {
 	t.Helper()
-	o := shipped(t)
 	metadata := maps.Clone(o.Spec.Triggers[0].Metadata)
 	metadata["natsServerMonitoringEndpoint"] = s.monitor
 	made, err := scalers.NewNATSJetStreamScaler(&scalersconfig.ScalerConfig{
@@ -31,10 +31,11 @@ func scaler(t *testing.T, s *server) scalers.Scaler {
 // shipped is the ScaledObject of the component.
 func shipped(t *testing.T) *v1alpha1.ScaledObject {
 	t.Helper()
-	for _, o := range scaledObjects(t) {
-		return o
-	}
-	return nil
+	dir, err := onBase(t, filepath.Join(manifests, "components", "keda"))
+	must(t, err)
+	found := map[string]*v1alpha1.ScaledObject{}
+	must(t, collect(found, "keda", dir))
+	return found["keda/penstock-worker"]
 }
 
 // ask is what KEDA makes of the queue: how many chunks, and whether there is reason to wake a worker.
@@ -60,7 +61,7 @@ func TestLag(t *testing.T) {
 	t.Parallel()
 	nats := startNATS(t, 1)[0]
 	setUp(t, nats)
-	s, c := scaler(t, nats), dial(t, nats.client)
+	s, c := scaler(t, shipped(t), nats), dial(t, nats.client)
 	expect(t, s, 0, false)
 	c.publish(0, 1)
 	expect(t, s, 1, true)
@@ -84,15 +85,15 @@ func TestLag(t *testing.T) {
 // TestMissingConsumer is an error, which makes KEDA fall back: it is no reason for more pods, nor to stop all.
 func TestMissingConsumer(t *testing.T) {
 	t.Parallel()
-	nats := startNATS(t, 1)[0]
-	s := scaler(t, nats)
+	nats, o := startNATS(t, 1)[0], shipped(t)
+	s := scaler(t, o, nats)
 	if lag, active, err := ask(t, s); err == nil || active {
 		t.Errorf("without a stream: lag %d, active %t: expected an error", lag, active)
 	}
 	setUp(t, nats)
 	c := dial(t, nats.client)
 	c.publish(0, 3)
-	s = scaler(t, nats)
+	s = scaler(t, o, nats)
 	expect(t, s, 3, true)
 	c.api("CONSUMER.DELETE.CHUNKS.workers", "")
 	_, active, err := ask(t, s)
@@ -108,10 +109,11 @@ func TestPausedConsumer(t *testing.T) {
 	t.Parallel()
 	nats := startNATS(t, 1)[0]
 	setUp(t, nats)
-	s, c := scaler(t, nats), dial(t, nats.client)
+	s, c := scaler(t, shipped(t), nats), dial(t, nats.client)
 	c.publish(0, 4)
 	until := time.Now().Add(time.Hour).UTC().Format(time.RFC3339)
-	if answer := c.api("CONSUMER.PAUSE.CHUNKS.workers", fmt.Sprintf(`{"pause_until":%q}`, until)); answer["paused"] != true {
+	answer := c.api("CONSUMER.PAUSE.CHUNKS.workers", fmt.Sprintf(`{"pause_until":%q}`, until))
+	if answer["paused"] != true {
 		t.Fatalf("pause: %v", answer)
 	}
 	expect(t, s, 4, true)
@@ -123,7 +125,7 @@ func TestPausedConsumer(t *testing.T) {
 // Whichever server KEDA asks, it hears the truth.
 func TestLeaderChange(t *testing.T) {
 	t.Parallel()
-	all := startNATS(t, 3)
+	all, o := startNATS(t, 3), shipped(t)
 	setUp(t, all[0])
 	c := dial(t, all[0].client)
 	replicate(t, c)
@@ -131,7 +133,7 @@ func TestLeaderChange(t *testing.T) {
 	c.pull(2)
 	var asked []scalers.Scaler
 	for _, nats := range all {
-		asked = append(asked, scaler(t, nats))
+		asked = append(asked, scaler(t, o, nats))
 	}
 	for range 3 {
 		for _, s := range asked {
@@ -153,7 +155,7 @@ func TestLeaderChange(t *testing.T) {
 	c = dial(t, survivor.client)
 	await(t, "a survivor leads", func() bool { now := leader(c); return now != "" && now != lost })
 	await(t, "KEDA hears the truth again", func() bool {
-		lag, active, err := ask(t, scaler(t, survivor)) // KEDA makes a new scaler where one has failed
+		lag, active, err := ask(t, scaler(t, o, survivor)) // KEDA makes a new scaler where one has failed
 		return err == nil && active && lag == 9
 	})
 }

@@ -59,30 +59,21 @@ func apply(t *testing.T, c *kube.Cluster, stdin string, args ...string) {
 	}
 }
 
-// leader is the pod of the dispatcher that leads, as the object store has it; "" for none.
-func (l *lab) leader(pods []pod) (pod, bool) {
-	owner := l.leaseOwner()
-	for _, p := range pods {
-		if strings.HasPrefix(owner, p.name+"-") {
-			return p, true
-		}
-	}
-	return pod{}, false
-}
-
 // pod is what the test needs to know of one.
 type pod struct{ name, container string }
 
-// pods are the running pods of a component.
+// pods are the running pods of a component, without those that are on their way out.
 func (l *lab) pods(component string) []pod {
 	l.t.Helper()
 	out := l.kubectl("get", "pods", "--selector=app.kubernetes.io/component="+component,
 		"--field-selector=status.phase=Running", "-o",
-		`jsonpath={range .items[*]}{.metadata.name} {.status.containerStatuses[0].containerID}{"\n"}{end}`)
+		`jsonpath={range .items[*]}{.metadata.name} {.status.containerStatuses[0].containerID} `+
+			`{.metadata.deletionTimestamp}{"\n"}{end}`)
 	var pods []pod
 	for line := range strings.Lines(out) {
-		name, id, _ := strings.Cut(strings.TrimSpace(line), " ")
-		pods = append(pods, pod{name, strings.TrimPrefix(id, "containerd://")})
+		if f := strings.Fields(line); len(f) == 2 {
+			pods = append(pods, pod{f[0], strings.TrimPrefix(f[1], "containerd://")})
+		}
 	}
 	return pods
 }

@@ -205,7 +205,6 @@ func (l *lab) penstock(args ...string) string {
 		"PENSTOCK_TARGET=cassandra://"+l.cassandra.Addr+"/lab", "PENSTOCK_NATS_URL="+l.nats.URL, "PENSTOCK_NATS_USER=keeper",
 		"PENSTOCK_NATS_PASSWORD="+l.passwords["keeper"], "PENSTOCK_S3_URL="+l.s3.URL,
 		"PENSTOCK_S3_ACCESS_KEY="+l.s3.AccessKey, "PENSTOCK_S3_SECRET_KEY="+l.s3.SecretKey,
-		"PENSTOCK_CASSANDRA_USERNAME="+l.cassandra.Username, "PENSTOCK_CASSANDRA_PASSWORD="+l.cassandra.Password,
 	)
 	var out, errOut bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errOut

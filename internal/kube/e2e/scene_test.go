@@ -17,12 +17,12 @@ func TestScaling(t *testing.T) {
 	l.deploy()
 	l.watch()
 	f := l.newLoad()
-	l.await("KEDA puts the workers to sleep", func() bool { p := l.stages.now(); return p.wanted == 0 && p.ready == 0 })
+	l.await("KEDA puts the workers to sleep", func() bool { return l.stages.now(0) })
 
 	published := l.stages.elapsed()
 	f.submit()
 	l.await("the first worker is ready", func() bool { _, ok := l.stages.firstReady(1, published); return ok })
-	l.await("all workers are ready", func() bool { f.keepBusy(); return l.stages.now().ready == mostWorkers })
+	l.await("all workers are ready", func() bool { f.keepBusy(); return l.stages.now(mostWorkers) })
 
 	f.keepBusy()
 	l.stages.note("rolling update")
@@ -34,7 +34,7 @@ func TestScaling(t *testing.T) {
 	if !l.drain() {
 		t.Error("no worker was evicted")
 	}
-	l.await("the workers are back", func() bool { f.keepBusy(); return l.stages.now().ready == mostWorkers })
+	l.await("the workers are back", func() bool { f.keepBusy(); return l.stages.now(mostWorkers) })
 
 	f.keepBusy()
 	l.scaleIn(f)
@@ -46,7 +46,7 @@ func TestScaling(t *testing.T) {
 	ended := l.stages.elapsed()
 	l.stages.note("the last job ended")
 	f.prove()
-	l.await("the workers are gone", func() bool { p := l.stages.now(); return p.wanted == 0 && p.ready == 0 })
+	l.await("the workers are gone", func() bool { return l.stages.now(0) })
 	l.tell(published, ended)
 }
 
@@ -56,22 +56,22 @@ func (l *lab) scaleIn(f *load) {
 	l.stages.note("scale-in to 1 under load")
 	const annotation = "autoscaling.keda.sh/paused-replicas"
 	l.kubectl("annotate", "scaledobject", "penstock-worker", annotation+"=1")
-	l.await("one worker is left", func() bool { f.keepBusy(); p := l.stages.now(); return p.wanted == 1 && p.ready == 1 })
+	l.await("one worker is left", func() bool { f.keepBusy(); return l.stages.now(1) })
 	l.kubectl("annotate", "scaledobject", "penstock-worker", annotation+"-")
-	l.await("the workers are back", func() bool { f.keepBusy(); return l.stages.now().ready == mostWorkers })
+	l.await("the workers are back", func() bool { f.keepBusy(); return l.stages.now(mostWorkers) })
 }
 
 // killLeader ends the dispatcher that leads, as a crash would.
 func (l *lab) killLeader() {
 	l.t.Helper()
-	var victim pod
-	l.await("a dispatcher leads", func() (ok bool) { victim, ok = l.leader(l.pods("dispatcher")); return ok })
-	l.stages.note("SIGKILL for the dispatcher that leads")
-	l.must(l.cluster.Kill(l.t.Context(), victim.container))
-	l.await("another dispatcher leads", func() bool {
-		p, ok := l.leader(l.pods("dispatcher"))
-		return ok && (p.name != victim.name || p.container != victim.container)
-	})
+	owner := l.leaseOwner() // its name begins with its pod's
+	for _, p := range l.pods("dispatcher") {
+		if strings.HasPrefix(owner, p.name+"-") {
+			l.stages.note("SIGKILL for the dispatcher that leads")
+			l.must(l.cluster.Kill(l.t.Context(), p.container))
+		}
+	}
+	l.await("another dispatcher leads", func() bool { now := l.leaseOwner(); return now != "" && now != owner })
 	l.stages.note("another dispatcher leads")
 }
 

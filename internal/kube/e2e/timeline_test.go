@@ -19,6 +19,7 @@ type timeline struct {
 	begin time.Time
 
 	mu     sync.Mutex
+	known  bool // the API server has told of the workers
 	points []point
 	notes  []note
 }
@@ -68,7 +69,7 @@ func (l *lab) watchWorkers(ctx context.Context) {
 			spec, status, _ := strings.Cut(lines.Text(), "/")
 			_, _ = fmt.Sscan(spec, &wanted)  // nothing is 0
 			_, _ = fmt.Sscan(status, &ready) // nothing is 0
-			l.stages.add(func(p *point) { p.wanted, p.ready = wanted, ready })
+			l.stages.add(func(p *point) { p.wanted, p.ready, l.stages.known = wanted, ready, true })
 		}
 		_ = cmd.Wait() // it was killed, or the API server hung up
 	}
@@ -127,14 +128,15 @@ func (s *timeline) note(format string, args ...any) {
 // elapsed is the time by which points and notes are ordered.
 func (s *timeline) elapsed() time.Duration { return time.Since(s.begin) }
 
-// now is the last point.
-func (s *timeline) now() point {
+// now says whether so many workers are wanted and ready.
+func (s *timeline) now(workers int) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.points) == 0 {
-		return point{}
+	if !s.known {
+		return false
 	}
-	return s.points[len(s.points)-1]
+	last := s.points[len(s.points)-1]
+	return last.wanted == workers && last.ready == workers
 }
 
 // firstReady is when so many workers were ready for the first time since a moment.
