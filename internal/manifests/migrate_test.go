@@ -110,7 +110,8 @@ func TestMigration(t *testing.T) {
 		t.Errorf("the app's role cannot load: %v\n%s", err, out)
 	}
 	m.write("more.yaml", "name: more\nsource: {format: csv}\n"+
-		"table: {keyspace: lab, name: more, partition_key: [device_id], create: true}\ncolumns: [{name: device_id, type: text}]\n")
+		"table: {keyspace: lab, name: more, partition_key: [device_id], create: true}\n"+
+		"columns: [{name: device_id, type: text}]\n")
 	out, err := m.penstock("load", filepath.Join(m.dir, "more.yaml"), filepath.Join(m.dir, "readings.csv"))
 	if err == nil || !strings.Contains(out, "CREATE") {
 		t.Errorf("the app's role makes a table: %v\n%s\nexpected that it is denied CREATE", err, out)
