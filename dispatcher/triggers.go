@@ -4,10 +4,10 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/go-co-op/gocron/v2"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/penstock-io/penstock/contracts"
 	"github.com/penstock-io/penstock/pipeline"
@@ -47,14 +47,14 @@ func (d *Dispatcher) triggered(ctx context.Context) ([]*pipeline.Compiled, error
 const heededAtOnce = 32
 
 // heedAll makes jobs of bucket notifications.
-func (d *Dispatcher) heedAll(ctx context.Context) error {
-	g, ctx := errgroup.WithContext(ctx)
+func (d *Dispatcher) heedAll(ctx context.Context) {
+	var g sync.WaitGroup
 	for range heededAtOnce {
-		g.Go(func() error {
-			return d.each(ctx, d.notifications, func(m Message) error { return d.heed(ctx, m.Data()) })
+		g.Go(func() {
+			d.each(ctx, d.notifications, func(m Message) { d.settle(ctx, m, d.heed(ctx, m.Data())) })
 		})
 	}
-	return g.Wait()
+	g.Wait()
 }
 
 func (d *Dispatcher) heed(ctx context.Context, data []byte) error {
