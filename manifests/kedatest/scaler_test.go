@@ -139,11 +139,11 @@ func TestLeaderChange(t *testing.T) {
 		for _, s := range asked {
 			awaitLag(t, s, 9)
 		}
-		before := leader(c)
+		before := leader(all)
 		c.api("CONSUMER.LEADER.STEPDOWN.CHUNKS.workers", "")
-		await(t, "another server leads the consumer", func() bool { now := leader(c); return now != "" && now != before })
+		await(t, "another server leads the consumer", func() bool { now := leader(all); return now != "" && now != before })
 	}
-	lost := leader(c)
+	lost := leader(all)
 	var survivor *server
 	for _, nats := range all {
 		if nats.name == lost {
@@ -152,8 +152,7 @@ func TestLeaderChange(t *testing.T) {
 			survivor = nats
 		}
 	}
-	c = dial(t, survivor.client)
-	await(t, "a survivor leads", func() bool { now := leader(c); return now != "" && now != lost })
+	await(t, "a survivor leads", func() bool { now := leader(all); return now != "" && now != lost })
 	await(t, "KEDA hears the truth again", func() bool {
 		lag, active, err := ask(t, scaler(t, o, survivor)) // KEDA makes a new scaler where one has failed
 		return err == nil && active && lag == 9
@@ -191,15 +190,4 @@ func replicate(t *testing.T, c *client) {
 		}
 		return len(replicas) == 2
 	})
-}
-
-// leader is the server that leads the consumer; "" while there is none.
-func leader(c *client) string {
-	answer, err := c.tryAPI("CONSUMER.INFO.CHUNKS.workers", "")
-	if err != nil {
-		return ""
-	}
-	cluster, _ := answer["cluster"].(map[string]any)
-	name, _ := cluster["leader"].(string)
-	return name
 }

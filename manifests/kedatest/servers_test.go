@@ -1,6 +1,7 @@
 package kedatest
 
 import (
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -58,6 +59,42 @@ func startNATS(t *testing.T, n int) []*server {
 		await(t, s.name+" is healthy", func() bool { return s.healthy() })
 	}
 	return all
+}
+
+// leader is the server that leads the consumer of workers; "" while there is none. It does not ask by NATS: nobody
+// answers there while nobody leads.
+func leader(all []*server) string {
+	for _, s := range all {
+		if s.leads() {
+			return s.name
+		}
+	}
+	return ""
+}
+
+func (s *server) leads() bool {
+	resp, err := http.Get("http://" + s.monitor + "/jsz?acc=$G&consumers=true")
+	if err != nil {
+		return false
+	}
+	defer resp.Body.Close()
+	var state struct {
+		Accounts []struct {
+			Streams []struct {
+				Name      string
+				Consumers []struct{ Cluster struct{ Leader string } } `json:"consumer_detail"`
+			} `json:"stream_detail"`
+		} `json:"account_details"`
+	}
+	if json.NewDecoder(resp.Body).Decode(&state) != nil || len(state.Accounts) == 0 {
+		return false
+	}
+	for _, stream := range state.Accounts[0].Streams {
+		if stream.Name == "CHUNKS" && len(stream.Consumers) == 1 {
+			return stream.Consumers[0].Cluster.Leader == s.name
+		}
+	}
+	return false
 }
 
 func host(i int) string { return fmt.Sprintf("127.0.0.%d", i+1) }
