@@ -86,7 +86,7 @@ func (l *lab) tell(published, ended time.Duration) {
 	first, _ := l.stages.firstReady(1, published)
 	most, _ := l.stages.firstReady(mostWorkers, published)
 	l.stages.note("backlog published → first worker ready: %.1f s, → %d ready: %.1f s; last job ended → none: %.1f s",
-		first.Seconds(), mostWorkers, most.Seconds(), (l.stages.elapsed() - ended).Seconds())
+		first.Seconds(), mostWorkers, most.Seconds(), l.stages.asleep(ended).Seconds())
 }
 
 // describe leaves, of a test that failed, what the cluster says of its pods.

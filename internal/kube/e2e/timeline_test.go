@@ -141,10 +141,20 @@ func (s *timeline) now(workers int) bool {
 
 // firstReady is when so many workers were ready for the first time since a moment.
 func (s *timeline) firstReady(n int, since time.Duration) (time.Duration, bool) {
+	return s.first(since, func(p point) bool { return p.ready >= n })
+}
+
+// asleep is when no worker was left for the first time since a moment.
+func (s *timeline) asleep(since time.Duration) time.Duration {
+	after, _ := s.first(since, func(p point) bool { return p.wanted == 0 && p.ready == 0 })
+	return after
+}
+
+func (s *timeline) first(since time.Duration, so func(point) bool) (time.Duration, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, p := range s.points {
-		if p.at >= since && p.ready >= n {
+		if p.at >= since && so(p) {
 			return p.at - since, true
 		}
 	}
