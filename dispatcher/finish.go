@@ -5,14 +5,10 @@ import (
 	"fmt"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/penstock-io/penstock/contracts"
+	"github.com/penstock-io/penstock/state"
 	"github.com/penstock-io/penstock/status"
 )
-
-// ledgerWriters is the number of ledger entries written at a time.
-const ledgerWriters = 16
 
 // end closes the job: objects tallied and entered in the ledger, queue emptied, report stored, end announced. Each step
 // may be done twice. cause is why the job as a whole stopped; nil where its chunks are through.
@@ -61,27 +57,40 @@ func (r *runner) tally(ctx context.Context, stopped contracts.State) (contracts.
 	if r.progress == nil || stopped == contracts.StateFailed {
 		return totals, nil // what a job that failed as a whole has loaded is no reason to skip it the next time
 	}
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(ledgerWriters)
-	enter := func(o contracts.Object) {
-		totals.Loaded++
-		if r.job.Rejects != "" {
-			return // of some records: the job that rejected them knows whether the object is loaded
-		}
-		g.Go(func() error { return r.d.store.AddLedger(ctx, r.job.Pipeline, r.id, o, r.d.cfg.Now().UTC()) })
-	}
-	err := r.eachObject(ctx, func(o contracts.Object, fate fate) {
+	entering := r.d.store.Enter(r.job.Pipeline, r.id, r.d.cfg.Now())
+	err := r.eachObject(ctx, func(o contracts.Object, fate fate) error {
 		switch fate {
 		case loaded:
-			enter(o)
+			totals.Loaded++
+			entering.Note(o)
 		case failed:
 			totals.Failed++
 		}
+		return nil
 	})
-	if werr := g.Wait(); werr != nil {
-		err = werr // which ended the walk, too
+	if err != nil || r.job.Rejects != "" { // of some records: the job that rejected them knows what is loaded
+		return totals, err
 	}
-	return totals, err
+	return totals, r.enter(ctx, entering)
+}
+
+// enter enters what is loaded in the ledger. Runs that could not be merged are merged by a later job.
+func (r *runner) enter(ctx context.Context, entering *state.Entering) error {
+	untidy, err := entering.Commit(ctx, func(add func(contracts.Object) error) error {
+		return r.eachObject(ctx, func(o contracts.Object, fate fate) error {
+			if fate != loaded {
+				return nil
+			}
+			return add(o)
+		})
+	})
+	if err != nil || !untidy {
+		return err
+	}
+	if err := r.d.store.MergeLedger(ctx, r.job.Pipeline); err != nil && ctx.Err() == nil {
+		r.d.cfg.Log.Warn("runs of the ledger not merged: the next job tries again", "pipeline", r.job.Pipeline, "err", err)
+	}
+	return nil
 }
 
 // fate is what became of an object, or of a part of it. The greater one decides for the object.
@@ -94,7 +103,7 @@ const (
 )
 
 // eachObject calls fn for each planned object, in order.
-func (r *runner) eachObject(ctx context.Context, fn func(contracts.Object, fate)) error {
+func (r *runner) eachObject(ctx context.Context, fn func(contracts.Object, fate) error) error {
 	plan := r.d.store.PlanReader(r.plan)
 	var current contracts.Object
 	var worst fate
@@ -109,18 +118,23 @@ func (r *runner) eachObject(ctx context.Context, fn func(contracts.Object, fate)
 		}
 		for i, part := range c.Parts {
 			if part.Object.Key != current.Key || part.Object.Bucket != current.Bucket {
-				if current.Bucket != "" {
-					fn(current, worst)
+				if err := pass(current, worst, fn); err != nil {
+					return err
 				}
 				current, worst = part.Object, loaded
 			}
 			worst = max(worst, fates[i])
 		}
 	}
-	if current.Bucket != "" {
-		fn(current, worst)
+	return pass(current, worst, fn)
+}
+
+// pass passes an object on, if there is one.
+func pass(o contracts.Object, f fate, fn func(contracts.Object, fate) error) error {
+	if o.Bucket == "" {
+		return nil
 	}
-	return nil
+	return fn(o, f)
 }
 
 // fates says what became of a chunk's parts.

@@ -23,7 +23,9 @@
 //	jobs/<job>/report.json             how the job ended; immutable
 //	index/<job>, active/<job>          markers, for listing; written before job.json
 //	clocks/<keyspace>.<table>          the first free write timestamp
-//	ledger/<pipeline>/…                object versions that were loaded
+//	ledger/<pipeline>/<bucket>/…       object versions that were loaded by jobs of a few
+//	ledger/<pipeline>/~/directory      the runs of those that were loaded by jobs of many
+//	ledger/<pipeline>/~/<run>/<page>   their pages; immutable, until the run is merged
 //	refused/<id>, refused-seen/<id>    messages that could not be read, and those that a user has seen
 //	leader                             the dispatcher that leads, and until when
 package state
@@ -57,10 +59,13 @@ type Store struct {
 	lead   watch
 	mu     sync.Mutex
 	clocks map[string]*tableClock
+	page   int // entries of a page of the ledger
 }
 
 // New makes a store on a bucket.
-func New(docs Docs) *Store { return &Store{docs: docs, clocks: map[string]*tableClock{}} }
+func New(docs Docs) *Store {
+	return &Store{docs: docs, clocks: map[string]*tableClock{}, page: pageEntries}
+}
 
 // read decodes a document.
 func (s *Store) read(ctx context.Context, key string, v any) error {

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/penstock-io/penstock/contracts"
 )
 
@@ -65,20 +67,50 @@ func (s *Store) AddLedger(
 
 // Loaded is the ledger's entry of an object version; KindMissing where there is none.
 func (s *Store) Loaded(ctx context.Context, pipeline string, o contracts.Object) (LedgerEntry, error) {
-	key, _ := ledgerKey(o)
-	var e LedgerEntry
-	return e, s.read(ctx, ledgerPrefix(pipeline, o.Bucket)+key, &e)
+	return s.loaded(ctx, s.ledgerRuns(pipeline), o)
 }
 
-// ledgerLookups is the number of objects that are looked up one by one before a cursor lists the ledger beside them.
+// loaded asks for an entry of the object's own and looks into the runs at once.
+func (s *Store) loaded(ctx context.Context, runs *ledgerRuns, o contracts.Object) (e LedgerEntry, err error) {
+	key, _ := ledgerKey(o)
+	var by *origin
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() (err error) {
+		by, err = runs.find(ctx, o)
+		return err
+	})
+	missing := false
+	g.Go(func() error {
+		err := s.read(ctx, ledgerPrefix(runs.pipeline, o.Bucket)+key, &e)
+		if missing = contracts.KindOf(err) == contracts.KindMissing; missing {
+			return nil
+		}
+		return err
+	})
+	switch err = g.Wait(); {
+	case err != nil || !missing:
+		return e, err
+	case by == nil:
+		return e, contracts.At(contracts.KindMissing, o.Address(), -1, "version %s is not in the ledger of %s",
+			o.Version(), runs.pipeline)
+	}
+	return LedgerEntry{
+		V: contracts.Version, Job: by.Job, Object: o.Address(), Version: o.Version(), Loaded: by.Loaded.UTC(),
+	}, nil
+}
+
+// ledgerLookups is the number of objects that are entered one by one, and that are looked up one by one before a cursor
+// lists the ledger beside them.
 const ledgerLookups = 16
 
-// Ledger answers for objects in the order in which a job reads them, by listing the ledger beside them: a million
-// objects cost a thousand requests. Not safe for concurrent use; Close it.
+// Ledger answers for objects in the order in which a job reads them, by reading the ledger beside them: runs by their
+// pages, and other entries from a listing, so that a million objects cost a thousand requests. Not safe for concurrent
+// use; Close it.
 type Ledger struct {
 	ctx      context.Context
 	store    *Store
 	pipeline string
+	runs     *ledgerRuns
 	asked    int
 	bucket   string
 	next     func() (string, error, bool)
@@ -90,7 +122,7 @@ type Ledger struct {
 
 // Ledger opens a cursor.
 func (s *Store) Ledger(ctx context.Context, pipeline string) *Ledger {
-	return &Ledger{ctx: ctx, store: s, pipeline: pipeline, stop: func() {}}
+	return &Ledger{ctx: ctx, store: s, pipeline: pipeline, runs: s.ledgerRuns(pipeline), stop: func() {}}
 }
 
 // Close ends the listing.
@@ -101,6 +133,9 @@ func (l *Ledger) Has(o contracts.Object) (bool, error) {
 	key, sorts := ledgerKey(o)
 	if l.asked++; l.asked <= ledgerLookups || !sorts {
 		return l.lookUp(o)
+	}
+	if by, err := l.runs.find(l.ctx, o); by != nil || err != nil {
+		return by != nil, err
 	}
 	prefix := ledgerPrefix(l.pipeline, o.Bucket)
 	stem := prefix + key[:strings.LastIndexByte(key, '.')+1]
@@ -122,7 +157,7 @@ func (l *Ledger) Has(o contracts.Object) (bool, error) {
 }
 
 func (l *Ledger) lookUp(o contracts.Object) (bool, error) {
-	_, err := l.store.Loaded(l.ctx, l.pipeline, o)
+	_, err := l.store.loaded(l.ctx, l.runs, o)
 	if contracts.KindOf(err) == contracts.KindMissing {
 		return false, nil
 	}

@@ -29,12 +29,21 @@ const planned = 1_000_000
 // BenchmarkPlan lets `penstock dispatcher` plan a job of a million objects, some of which the ledger has. It reports
 // what the dispatcher took from its start on.
 func BenchmarkPlan(b *testing.B) {
-	for _, loaded := range []int{0, 100_000} {
-		b.Run(fmt.Sprintf("%d loaded", loaded), func(b *testing.B) {
+	for _, c := range []struct {
+		name         string
+		loaded, jobs int
+	}{
+		{"nothing loaded", 0, 0},
+		{"100000 loaded one by one", 100_000, 100_000},
+		{"100000 loaded by a job", 100_000, 1},
+		{"1000000 loaded by 16 jobs", planned, 16},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			loaded := c.loaded
 			server := listing(b, planned)
 			for b.Loop() {
 				l := newLab(b, server)
-				l.fillLedger(loaded)
+				l.fillLedger(loaded, c.jobs)
 				seconds, c := l.plan(contracts.PlanTotals{Objects: planned, Skipped: int64(loaded)})
 				b.ReportMetric(planned/seconds, "objects/s")
 				c.report(b, planMiB)
@@ -65,8 +74,9 @@ func newLab(b *testing.B, server testenv.S3Server) *lab {
 
 func (l *lab) pipeline() string { return filepath.Join(l.dir, "readings.yaml") }
 
-// fillLedger enters so many objects of the listing, evenly spread.
-func (l *lab) fillLedger(n int) {
+// fillLedger enters so many objects of the listing, evenly spread, as so many jobs have loaded them, each every so many
+// of them.
+func (l *lab) fillLedger(n, jobs int) {
 	if n == 0 {
 		return
 	}
@@ -79,9 +89,20 @@ func (l *lab) fillLedger(n int) {
 	store := state.New(objects.NewDocs(s3, l.state))
 	var all errgroup.Group
 	all.SetLimit(16)
-	for i := range n {
+	for job := range jobs {
 		all.Go(func() error {
-			return store.AddLedger(l.b.Context(), "readings", "before", synthetic(i*(planned/n)), firstReading)
+			e := store.Enter("readings", contracts.JobID(fmt.Sprintf("before-%d", job)), firstReading)
+			each := func(add func(contracts.Object) error) error {
+				for i := job; i < n; i += jobs {
+					if err := add(synthetic(i * (planned / n))); err != nil {
+						return err
+					}
+				}
+				return nil
+			}
+			must(l.b, each(func(o contracts.Object) error { e.Note(o); return nil }))
+			_, err := e.Commit(l.b.Context(), each)
+			return err
 		})
 	}
 	must(l.b, all.Wait())

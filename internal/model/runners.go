@@ -277,7 +277,7 @@ func (t runnerTurn) end() {
 }
 
 // tally is runner.tally: what is dead is looked up, and objects that are loaded are entered in the ledger, one after
-// the other.
+// the other, or all at once as a run. Pages of runs, and merging them, change nothing that is in it.
 func (t runnerTurn) tally() {
 	if t.runner().fold.dead&^t.stored().chunks.ended() != 0 && t.Broken != DeathBelieved { // fates
 		t.does(step{text: "finds that @job was reopened"}, func(_ *state, r *runner, j *job) {
@@ -288,6 +288,11 @@ func (t runnerTurn) tally() {
 		return
 	}
 	missing := t.loaded() &^ t.s.ledger
+	if missing.count() > 1 {
+		t.does(step{text: "lists a run of all objects of @job"}, func(n *state, _ *runner, _ *job) { // Entering.Commit
+			n.ledger |= missing
+		})
+	}
 	for o := range uint8(maxChunks) {
 		if missing.has(o) {
 			t.does(step{text: "enters object @arg in the ledger", arg: o}, func(n *state, _ *runner, _ *job) { // AddLedger
