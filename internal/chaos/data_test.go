@@ -80,8 +80,8 @@ func (m *maker) file(key string, size int, packed bool) file {
 	if !m.d.json && m.d.header {
 		b.WriteString(strings.Join(fields, m.d.delimiter) + m.d.ending)
 	}
-	for first := true; b.Len() < size; first = false {
-		b.WriteString(m.line(first) + m.d.ending)
+	for serial := m.serial; b.Len() < size; {
+		b.WriteString(m.line(m.serial == serial) + m.d.ending)
 	}
 	text := b.Bytes()
 	if m.rng.IntN(3) == 0 && len(text) > 2 { // no line break at the end
@@ -98,8 +98,8 @@ func (m *maker) file(key string, size int, packed bool) file {
 	return f
 }
 
-// line is a record, or what is none: a blank line or a comment. The first record is in order, since without a header
-// it says how many fields there are.
+// line is a record, or what is none: a blank line or a comment. The first record is in order, whatever stands before
+// it, since without a header it says how many fields there are.
 func (m *maker) line(first bool) string {
 	if first {
 		dirt := m.dirt
