@@ -2,6 +2,7 @@ package state
 
 import (
 	"context"
+	"fmt"
 
 	"golang.org/x/sync/errgroup"
 
@@ -40,7 +41,7 @@ func (l *ledgerRuns) find(ctx context.Context, o contracts.Object) (*origin, err
 			return nil, err
 		}
 		if l.seen.etag == before {
-			return nil, contracts.Errorf(contracts.KindInternal, "%v: the directory has it: restore it", err)
+			return nil, unreadable(l.pipeline, fmt.Errorf("%v, though it is listed", err)) // of another kind from here on
 		}
 	}
 }
@@ -101,7 +102,7 @@ func (c *runCursor) at(s spot) (*origin, error) {
 		return nil, nil
 	}
 	if found := c.page.seek(s); !found {
-		return nil, c.page.check()
+		return nil, c.page.check(c.pipeline)
 	}
 	return &c.page.page.Origins[c.page.by], nil
 }

@@ -253,14 +253,23 @@ func TestLostPages(t *testing.T) {
 	data[at-1] = 0xff
 	must(t, d.Put(ctx, keys[0], data))
 	_, err = s.Loaded(ctx, "readings", mine[19])
-	expectError(t, err, "damaged: restore it")
+	const remedy = "delete ledger/readings/~/directory in the state bucket"
+	expectError(t, err, "is damaged: restore it")
+	expectError(t, err, remedy)
 	must(t, d.Delete(ctx, keys[0]))
 	_, err = s.Loaded(ctx, "readings", mine[19])
 	expectError(t, err, "page 0 of run j1-")
-	expectError(t, err, "the directory has it: restore it")
+	expectError(t, err, "though it is listed: restore it")
+	expectError(t, err, remedy)
 	if err := s.MergeLedger(ctx, "readings"); err != nil {
 		t.Errorf("nothing to merge: found %v", err)
 	}
+	must(t, d.Delete(ctx, "ledger/readings/~/directory"))
+	_, err = s.Loaded(ctx, "readings", mine[19])
+	expectKind(t, err, contracts.KindMissing)
+	must(t, enter(ctx, s, "j1", mine))
+	_, err = s.Loaded(ctx, "readings", mine[19])
+	must(t, err)
 }
 
 func expectError(t *testing.T, err error, want string) {

@@ -67,8 +67,7 @@ func (s *Store) merge(ctx context.Context, pipeline string, d directory, seen ve
 		if lerr != nil || now.Epoch != d.Epoch {
 			return lerr // somebody else was faster
 		}
-		return contracts.Errorf(contracts.KindInternal,
-			"merge runs of the ledger of %s: %v: the directory has it: restore it", pipeline, err)
+		return unreadable(pipeline, fmt.Errorf("merge runs: %v, though it is listed", err))
 	}
 	if err != nil {
 		return err
@@ -155,7 +154,7 @@ func (s *Store) entries(ctx context.Context, pipeline string, r run) iter.Seq2[l
 				}
 			}
 			if err == nil {
-				err = c.check()
+				err = c.check(pipeline)
 			}
 			if err != nil {
 				yield(ledgerLine{}, err)

@@ -193,16 +193,22 @@ func (s *Store) openPage(ctx context.Context, pipeline, run string, n int) (c pa
 		return c, fmt.Errorf("read page %d of run %s of the ledger of %s: %w", n, run, pipeline, err)
 	}
 	c.rewind()
-	return c, c.check()
+	return c, c.check(pipeline)
 }
 
 // check says whether the page could be read so far.
-func (c *pageCursor) check() error {
+func (c *pageCursor) check(pipeline string) error {
 	if c.damaged {
-		return contracts.Errorf(contracts.KindInternal, "a page of the ledger that ends with %s is damaged: "+
-			"restore it, or delete it to load again what is in it", c.page.Last.Key)
+		return unreadable(pipeline, fmt.Errorf("a page that ends with %s is damaged", c.page.Last.Key))
 	}
 	return nil
+}
+
+// unreadable is the error of a page that is listed and cannot be read.
+func unreadable(pipeline string, err error) error {
+	return contracts.Errorf(contracts.KindInternal, "the ledger of %s: %w: restore it from a backup, or delete %s "+
+		"in the state bucket: then what jobs of many files have loaded is loaded again", pipeline, err,
+		directoryKey(pipeline))
 }
 
 func (c *pageCursor) rewind() {
