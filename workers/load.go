@@ -274,10 +274,13 @@ func (l *loader) take(ctx context.Context, at position, t *pipeline.Transformer,
 
 // tooLong is the error of rows of one key that do not fit into memory.
 func (l *loader) tooLong() error {
+	remedy := "load it with a smaller --chunk-size"
+	if l.w.memory.most == l.w.memory.total {
+		remedy += ", or give workers more PENSTOCK_MEMORY"
+	}
 	return contracts.At(contracts.KindConfig, l.work.Parts[0].Object.Address(), -1,
 		"the rows of one segment of %d bytes take far more memory than the %d bytes that segments may take here, or too "+
-			"many are of one key: load it with a smaller --chunk-size, or give workers more PENSTOCK_MEMORY",
-		l.work.SegmentSize, l.w.memory.most)
+			"many are of one key: %s", l.work.SegmentSize, l.w.memory.most, remedy)
 }
 
 // reject rejects a record as it is read, in the first pass alone. What the database refuses of the segments before
