@@ -51,6 +51,25 @@ func checkPod(t *testing.T, pod Object) {
 	}
 }
 
+// TestPodSecurity holds the namespace to `restricted` wherever all its pods are ours. Those that the K8ssandra operator
+// makes are not: they name no seccomp profile.
+func TestPodSecurity(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, objects []Object) {
+		want := "restricted"
+		if len(all(objects, "K8ssandraCluster")) > 0 {
+			want = "baseline"
+		}
+		namespace := labels(find(t, objects, "Namespace", "penstock"), "metadata.labels")
+		if found := namespace["pod-security.kubernetes.io/enforce"]; found != want {
+			t.Errorf("the namespace enforces %q, expected %q", found, want)
+		}
+		if found := namespace["pod-security.kubernetes.io/warn"]; found != "restricted" {
+			t.Errorf("the namespace warns of %q, expected restricted", found)
+		}
+	})
+}
+
 // TestProbes holds what runs on to probes of ports that it declares.
 func TestProbes(t *testing.T) {
 	t.Parallel()
@@ -63,9 +82,9 @@ func TestProbes(t *testing.T) {
 		for _, p := range c.List("ports") {
 			ports[p.Text("name")] = true
 		}
-		for _, probe := range []string{"readinessProbe", "livenessProbe"} {
+		for _, probe := range []string{"startupProbe", "readinessProbe", "livenessProbe"} {
 			port := c.Text(probe+".httpGet.port") + c.Text(probe+".tcpSocket.port")
-			if !ports[port] {
+			if !ports[port] && (probe != "startupProbe" || c.At(probe) != nil) {
 				t.Errorf("%s: the port %q of its %s is none of %v", o, port, probe, ports)
 			}
 		}
@@ -77,6 +96,20 @@ func TestProbes(t *testing.T) {
 			c.Text("livenessProbe.httpGet.path") != "/healthz" {
 			t.Errorf("%s listens on %q, expected %q, probes of /readyz and /healthz", role, found, listen)
 		}
+		checkStart(t, role, c)
+	}
+}
+
+// checkStart wants who starts to be ready within a second of its being so, and left in peace while servers start, too.
+func checkStart(t *testing.T, role string, c Object) {
+	t.Helper()
+	const quarter = 15 * 60 // seconds that the migration waits for a new K8ssandraCluster, too
+	seconds, err := strconv.Atoi(c.Text("startupProbe.failureThreshold"))
+	must(t, err)
+	if c.Text("startupProbe.httpGet.path") != "/readyz" || c.Text("startupProbe.periodSeconds") != "1" ||
+		seconds < quarter {
+		t.Errorf("the startupProbe of the %s is %v, expected /readyz, each second, at least %d times", role,
+			c.At("startupProbe"), quarter)
 	}
 }
 
@@ -97,7 +130,7 @@ func TestServices(t *testing.T) {
 	for _, s := range all(objects, "Service") {
 		for _, p := range s.List("spec.ports") {
 			found := false
-			for _, o := range all(objects, "StatefulSet") {
+			for _, o := range append(all(objects, "StatefulSet"), all(objects, "Deployment")...) {
 				if !contains(labels(o, "spec.template.metadata.labels"), labels(s, "spec.selector")) {
 					continue
 				}

@@ -20,7 +20,8 @@ func TestPolicies(t *testing.T) {
 	t.Parallel()
 	penstock, nats, s3 := podOf("penstock", "penstock"), podOf("penstock", "nats"), podOf("penstock", "s3")
 	cassandra, migrate := podOf("penstock", "cassandra"), podOf("penstock", "penstock-migrate")
-	keda, prometheus := podOf("keda", "keda-operator"), podOf("monitoring", "prometheus")
+	keda := party{"keda", map[string]string{"app": "keda-operator", "name": "keda-operator"}} // by KEDA's manifest
+	prometheus := podOf("monitoring", "prometheus")
 	k8ssandra := party{"penstock", map[string]string{"app.kubernetes.io/name": "cassandra", "cassandra-of": "penstock"}}
 	operator, stranger := podOf("k8ssandra-operator", "cass-operator"), podOf("penstock", "stranger")
 	dns := party{"kube-system", map[string]string{"k8s-app": "kube-dns"}}
@@ -36,7 +37,7 @@ func TestPolicies(t *testing.T) {
 			{keda, nats, 8222, true}, {prometheus, nats, 8222, true}, {prometheus, penstock, 8080, true},
 			{nats, nats, 6222, true}, {k8ssandra, k8ssandra, 7000, true}, {operator, k8ssandra, 8080, true},
 			{penstock, nats, 8222, false}, {penstock, nats, 6222, false}, {keda, nats, 4222, false},
-			{podOf("keda", "other"), nats, 8222, false}, {podOf("other", "keda-operator"), nats, 8222, false},
+			{podOf("keda", "other"), nats, 8222, false}, {party{"other", keda.labels}, nats, 8222, false},
 			{stranger, nats, 4222, false}, {stranger, s3, 9000, false}, {stranger, cassandra, 9042, false},
 			{podOf("other", "penstock"), nats, 4222, false}, {keda, penstock, 8080, false}, {nats, s3, 9000, false},
 			{migrate, nats, 4222, false}, {cassandra, nats, 4222, false}, {stranger, dns, 80, false},
