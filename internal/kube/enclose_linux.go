@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"syscall"
+
+	"github.com/penstock-io/penstock/internal/testenv/tools"
 )
 
 // stage says to a process that this program started how far inside it is.
@@ -40,6 +42,9 @@ func Enclose(inside func(dir string) int) (int, error) {
 		Cloneflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWNET | syscall.CLONE_NEWPID | syscall.CLONE_NEWIPC,
 		Pdeathsig:  syscall.SIGKILL,
 	})
+	if errors.Is(err, syscall.EPERM) {
+		err = fmt.Errorf("%w: a cluster needs to make namespaces, which this root may not (CAP_SYS_ADMIN)", err)
+	}
 	return code, errors.Join(err, own.remove())
 }
 
@@ -126,6 +131,9 @@ func isolate(dir string) error {
 
 // network brings up loopback and bridge.
 func network() error {
+	if _, err := exec.LookPath("ip"); err != nil {
+		return fmt.Errorf("%w: %w", err, tools.ErrNoKube)
+	}
 	for _, args := range [][]string{
 		{"link", "set", "lo", "up"},
 		{"link", "add", Bridge, "type", "bridge"},

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // dirVariable names the folder of the cluster that a process runs beside.
@@ -15,6 +16,8 @@ const dirVariable = "PENSTOCK_KUBE"
 
 // realmPrefix begins the names of folders and control groups, which is what a crash leaves behind.
 const realmPrefix = "penstock-kube-"
+
+const lockName = "lock"
 
 const cgroups = "/sys/fs/cgroup"
 
@@ -34,7 +37,7 @@ func newRealm() (*realm, error) {
 	if err := os.Chmod(dir, 0o755); err != nil { // containers of other users pass through
 		return nil, fmt.Errorf("open the cluster's folder: %w", err)
 	}
-	lock, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	lock, err := os.OpenFile(filepath.Join(dir, lockName), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("lock the cluster's folder: %w", err)
 	}
@@ -79,9 +82,34 @@ func hierarchies() []string {
 	return roots
 }
 
-// remove removes folder and control groups once no process is left.
+// remove removes folder and control groups. Processes that were killed with what enclosed them may take a moment to
+// end: it waits for that.
 func (r *realm) remove() error {
-	return errors.Join(removeCgroups(filepath.Base(r.dir)), os.RemoveAll(r.dir), r.lock.Close())
+	for limit := time.Now().Add(time.Minute); ; {
+		err := errors.Join(removeCgroups(filepath.Base(r.dir)), r.removeFolder())
+		busy := errors.Is(err, syscall.EBUSY) || errors.Is(err, syscall.ENOTEMPTY)
+		if !busy || time.Now().After(limit) {
+			return errors.Join(err, r.lock.Close())
+		}
+		<-time.After(100 * time.Millisecond)
+	}
+}
+
+// removeFolder removes the lock last: while anything is left, so is what a later start knows it by.
+func (r *realm) removeFolder() error {
+	entries, err := os.ReadDir(r.dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	for _, e := range entries {
+		if e.Name() != lockName {
+			err = errors.Join(err, os.RemoveAll(filepath.Join(r.dir, e.Name())))
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("remove the cluster's folder: %w", err)
+	}
+	return os.RemoveAll(r.dir)
 }
 
 // removeRemains removes what clusters left behind that were killed with the process that should have done it.
@@ -105,7 +133,7 @@ func removeRemains() error {
 // abandoned is the realm of the folder if nobody holds its lock. A folder without one is left alone: somebody is just
 // about to take it.
 func abandoned(dir string) *realm {
-	path := filepath.Join(dir, "lock")
+	path := filepath.Join(dir, lockName)
 	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
 		path = os.DevNull // only control groups are left
 	}

@@ -31,6 +31,9 @@ type starter struct {
 	config   string            // folder of KEDA's own manifests
 }
 
+// Check says what a cluster lacks on this machine: a program that is not there.
+func Check() error { return new(starter).find() }
+
 // find looks for every program before the first starts.
 func (s *starter) find() error {
 	s.programs = map[string]string{}

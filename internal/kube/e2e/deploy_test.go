@@ -30,8 +30,8 @@ func (l *lab) deploy() {
 	l.must(err)
 	relative, err := filepath.Rel(dir, shipped)
 	l.must(err)
-	f, err := os.Create(filepath.Join(dir, "kustomization.yaml"))
-	l.must(err)
+	f, err := os.OpenFile(filepath.Join(dir, "kustomization.yaml"), os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	l.must(err) // it holds passwords
 	defer f.Close()
 	l.must(template.Must(template.New("overlay").Parse(overlay)).Execute(f, map[string]any{
 		"Manifests": filepath.ToSlash(relative), "Cassandra": l.cassandra, "S3": l.s3, "NATS": l.nats,
@@ -80,17 +80,18 @@ func (l *lab) pods(component string) []pod {
 
 // drain does to the node what an operator does before it is switched off: nothing new comes, and pods are evicted as
 // their budget lets them. There is no other node, so the budget keeps the rest until the node is back.
-func (l *lab) drain() (evicted bool) {
+func (l *lab) drain() {
 	l.t.Helper()
 	before := l.pods("worker")
 	l.kubectl("cordon", kube.Node)
-	_, err := l.try("drain", kube.Node, "--pod-selector=app.kubernetes.io/component=worker", "--delete-emptydir-data",
-		"--timeout=10s")
-	l.stages.note("drained: %d workers before, refused by the budget: %t", len(before), err != nil)
-	if err != nil && !strings.Contains(err.Error(), "disruption budget") && !strings.Contains(err.Error(), "timeout") {
-		l.t.Fatal(err)
-	}
-	after := l.pods("worker")
+	l.await("a worker is evicted", func() bool {
+		_, err := l.try("drain", kube.Node, "--pod-selector=app.kubernetes.io/component=worker", "--delete-emptydir-data",
+			"--timeout=10s")
+		l.stages.note("drained: %d workers before, refused by the budget: %t", len(before), err != nil)
+		if err != nil && !strings.Contains(err.Error(), "disruption budget") && !strings.Contains(err.Error(), "timeout") {
+			l.t.Fatal(err)
+		}
+		return len(l.pods("worker")) < len(before)
+	})
 	l.kubectl("uncordon", kube.Node)
-	return len(after) < len(before) || err == nil
 }

@@ -20,13 +20,13 @@ import (
 	"github.com/penstock-io/penstock/contracts"
 )
 
-const bucket = "landing"
+const bucket, stateBucket = "landing", "penstock-state"
 
 // pipeline is slow on purpose: it is the budget, not this machine, that says how long the load takes.
 const pipeline = `
-name: levels
+name: %[1]s
 source: {format: csv}
-table: {keyspace: lab, name: levels, partition_key: [gauge], clustering_key: [seq], create: true}
+table: {keyspace: lab, name: %[1]s, partition_key: [gauge], clustering_key: [seq], create: true}
 columns:
   - {name: gauge, type: text}
   - {name: seq, type: int}
@@ -37,9 +37,6 @@ write: {consistency: ONE, budget: {rows: 3000}}
 
 // records of one job: in every file each tenth comes again under the key of one before, so that the order counts.
 const records = 24_000
-
-// chunkBytes makes about thirty chunks of a job.
-const chunkBytes = 32 << 10
 
 type key struct {
 	gauge string
@@ -62,33 +59,36 @@ func record(job, i int) (key, row) {
 		row{int64(job)<<40 + int64(i)*7919, fmt.Sprintf("n%d-%d", i, (i*2654435761)%1000003)}
 }
 
-// load feeds the installation with jobs and knows what the table must hold.
+// load feeds the installation with jobs of one pipeline and knows what its table must hold.
 type load struct {
-	l    *lab
-	jobs []contracts.JobID
+	l     *lab
+	name  string // of pipeline and table
+	chunk int    // bytes
+	least int    // chunks that keepBusy sees to
+	jobs  []contracts.JobID
 
 	mu      sync.Mutex
 	planned map[contracts.JobID]bool
 	ended   map[contracts.JobID]contracts.Report
 }
 
-// newLoad applies the pipeline and listens for ends of jobs.
-func (l *lab) newLoad() *load {
+// newLoad applies a pipeline and listens for ends of its jobs until stop is called.
+func (l *lab) newLoad(name string, chunk, least int) (f *load, stop func()) {
 	l.t.Helper()
-	path := filepath.Join(l.dir, "levels.yaml")
-	l.must(os.WriteFile(path, []byte(pipeline), 0o600))
+	path := filepath.Join(l.dir, name+".yaml")
+	l.must(os.WriteFile(path, fmt.Appendf(nil, pipeline, name), 0o600))
 	l.penstock("apply", path)
-	f := &load{l: l, planned: map[contracts.JobID]bool{}, ended: map[contracts.JobID]contracts.Report{}}
+	f = &load{l: l, name: name, chunk: chunk, least: least,
+		planned: map[contracts.JobID]bool{}, ended: map[contracts.JobID]contracts.Report{}}
 	sub, err := l.conn.Subscribe("penstock.status.>", f.hear)
 	l.must(err)
 	l.must(l.conn.Flush())
-	l.t.Cleanup(func() { sub.Unsubscribe() }) //nolint:errcheck // the connection closes next
-	return f
+	return f, func() { _ = sub.Unsubscribe() } // where the connection is gone, so is this
 }
 
 func (f *load) hear(m *nats.Msg) {
 	var e contracts.Event
-	if json.Unmarshal(m.Data, &e) != nil {
+	if json.Unmarshal(m.Data, &e) != nil || e.Pipeline != f.name {
 		return
 	}
 	f.mu.Lock()
@@ -112,15 +112,15 @@ func (f *load) submit() {
 		k, r := record(n, i)
 		fmt.Fprintf(&file, "%s,%d,%d,%s\n", k.gauge, k.seq, r.level, r.note)
 	}
-	name := fmt.Sprintf("levels-%d.csv", n)
+	name := fmt.Sprintf("%s-%d.csv", f.name, n)
 	_, err := l.objects.PutObject(l.t.Context(), bucket, name, &file, int64(file.Len()), minio.PutObjectOptions{})
 	l.must(err)
-	id := contracts.JobID(fmt.Sprintf("e2e-%d", n))
+	id := contracts.JobID(fmt.Sprintf("%s-%d", f.name, n))
 	job, err := json.Marshal(map[string]any{
-		"id": id, "pipeline": "levels", "source": []string{"s3://" + bucket + "/" + name}, "chunk_size": chunkBytes,
+		"id": id, "pipeline": f.name, "source": []string{"s3://" + bucket + "/" + name}, "chunk_size": f.chunk,
 	})
 	l.must(err)
-	_, err = l.js.Publish(l.t.Context(), "penstock.jobs.levels", job)
+	_, err = l.js.Publish(l.t.Context(), "penstock.jobs."+f.name, job)
 	l.must(err)
 	f.jobs = append(f.jobs, id)
 	l.stages.note("job %d submitted", n)
@@ -129,7 +129,7 @@ func (f *load) submit() {
 // keepBusy sees to it that there is work for every worker: what comes next is to happen under load.
 func (f *load) keepBusy() {
 	f.l.t.Helper()
-	if lag, err := f.l.lag(f.l.t.Context()); err != nil || lag >= 30 {
+	if lag, err := f.l.lag(f.l.t.Context()); err != nil || lag >= f.least {
 		return
 	}
 	f.submit()
@@ -150,8 +150,15 @@ func (f *load) finish() {
 	})
 }
 
+// proof is what came of the comparison.
+type proof struct{ rows, missing, wrong int }
+
+func (p proof) String() string {
+	return fmt.Sprintf("%d rows, %d missing, %d wrong", p.rows, p.missing, p.wrong)
+}
+
 // prove compares every cell of the table with what the files say, and has penstock do so by its own means.
-func (f *load) prove() {
+func (f *load) prove() proof {
 	l := f.l
 	l.t.Helper()
 	want := map[key]row{}
@@ -162,23 +169,25 @@ func (f *load) prove() {
 		}
 	}
 	total, wrong := len(want), 0
-	rows := l.cql.Query("SELECT gauge, seq, level, note FROM lab.levels").PageSize(5000).Iter()
+	rows := l.cql.Query("SELECT gauge, seq, level, note FROM lab." + f.name).PageSize(5000).Iter()
 	var k key
 	var r row
 	for rows.Scan(&k.gauge, &k.seq, &r.level, &r.note) {
 		if expected, ok := want[k]; !ok || expected != r {
 			if wrong++; wrong <= 10 {
-				l.t.Errorf("row %v is %v, expected %v (%t)", k, r, expected, ok)
+				l.t.Errorf("%s: row %v is %v, expected %v (%t)", f.name, k, r, expected, ok)
 			}
 		}
 		delete(want, k)
 	}
 	l.must(rows.Close())
-	if len(want) > 0 || wrong > 0 {
-		l.t.Errorf("of %d rows %d are missing and %d wrong", total, len(want), wrong)
+	p := proof{total, len(want), wrong}
+	if p.missing > 0 || p.wrong > 0 {
+		l.t.Errorf("%s: %s", f.name, p)
 	}
-	l.stages.note("%d rows of %d jobs: %d missing, %d wrong", total, len(f.jobs), len(want), wrong)
+	l.stages.note("%s of %d jobs", p, len(f.jobs))
 	f.audit()
+	return p
 }
 
 // audit holds each report against what was in the file, and verifies each job.
@@ -216,7 +225,7 @@ func (l *lab) penstock(args ...string) string {
 
 // leaseOwner is who leads the dispatchers.
 func (l *lab) leaseOwner() string {
-	o, err := l.objects.GetObject(l.t.Context(), "penstock-state", "leader", minio.GetObjectOptions{})
+	o, err := l.objects.GetObject(l.t.Context(), stateBucket, "leader", minio.GetObjectOptions{})
 	if err != nil {
 		return ""
 	}

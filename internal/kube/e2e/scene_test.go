@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -15,8 +16,9 @@ func TestScaling(t *testing.T) {
 	l := newLab(t)
 	t.Cleanup(l.describe)
 	l.deploy()
-	l.watch()
-	f := l.newLoad()
+	l.watch("timeline")
+	f, stop := l.newLoad("levels", 32<<10, 30)
+	defer stop()
 	l.await("KEDA puts the workers to sleep", func() bool { return l.stages.now(0) })
 
 	published := l.stages.elapsed()
@@ -29,11 +31,10 @@ func TestScaling(t *testing.T) {
 	l.kubectl("rollout", "restart", "deployment/penstock-worker")
 	l.await("the rolling update ends", func() bool { f.keepBusy(); return l.rolledOut() })
 
-	f.keepBusy()
+	l.await("all workers are ready", func() bool { f.keepBusy(); return l.stages.now(mostWorkers) })
+	f.submit() // for as long as the drain may take
 	l.stages.note("node drained")
-	if !l.drain() {
-		t.Error("no worker was evicted")
-	}
+	l.drain()
 	l.await("the workers are back", func() bool { f.keepBusy(); return l.stages.now(mostWorkers) })
 
 	f.keepBusy()
@@ -64,13 +65,15 @@ func (l *lab) scaleIn(f *load) {
 // killLeader ends the dispatcher that leads, as a crash would.
 func (l *lab) killLeader() {
 	l.t.Helper()
-	owner := l.leaseOwner() // its name begins with its pod's
-	for _, p := range l.pods("dispatcher") {
-		if strings.HasPrefix(owner, p.name+"-") {
-			l.stages.note("SIGKILL for the dispatcher that leads")
-			l.must(l.cluster.Kill(l.t.Context(), p.container))
-		}
-	}
+	var owner string
+	var leader []pod
+	l.await("a dispatcher leads", func() bool {
+		owner = l.leaseOwner() // its name begins with its pod's
+		leader = slices.DeleteFunc(l.pods("dispatcher"), func(p pod) bool { return !strings.HasPrefix(owner, p.name+"-") })
+		return len(leader) == 1
+	})
+	l.stages.note("SIGKILL for the dispatcher that leads")
+	l.must(l.cluster.Kill(l.t.Context(), leader[0].container))
 	l.await("another dispatcher leads", func() bool { now := l.leaseOwner(); return now != "" && now != owner })
 	l.stages.note("another dispatcher leads")
 }

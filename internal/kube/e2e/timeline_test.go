@@ -16,6 +16,7 @@ import (
 
 // timeline records what happens to the workers of a Deployment, and when.
 type timeline struct {
+	name  string // of the files in which it ends up
 	begin time.Time
 
 	mu     sync.Mutex
@@ -36,9 +37,9 @@ type note struct {
 }
 
 // watch follows the Deployment and the queue until the test ends.
-func (l *lab) watch() {
+func (l *lab) watch(name string) {
 	l.t.Helper()
-	l.stages = &timeline{begin: time.Now()}
+	l.stages = &timeline{name: name, begin: time.Now()}
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	wg.Go(func() { l.watchWorkers(ctx) })
@@ -165,7 +166,7 @@ func (s *timeline) first(since time.Duration, so func(point) bool) (time.Duratio
 func (s *timeline) save(l *lab) {
 	text := s.text()
 	fmt.Print(text)
-	for name, content := range map[string]string{"timeline.txt": text, "timeline.svg": s.svg()} {
+	for name, content := range map[string]string{s.name + ".txt": text, s.name + ".svg": s.svg()} {
 		if err := os.WriteFile(filepath.Join(*outDir, name), []byte(content), 0o644); err != nil {
 			l.t.Error(err)
 		}

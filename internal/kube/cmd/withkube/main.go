@@ -3,9 +3,11 @@
 //
 //	withkube [-logs FOLDER] COMMAND [ARGUMENT…]
 //	withkube bash
+//	withkube -check
 //
 // Inside, 10.244.0.1 is the address by which pods reach what the command starts; nothing leads to the outside. With
-// -logs what the cluster's processes said is kept.
+// -logs what the cluster's processes said is kept. With -check nothing is started: it exits with 0 where a cluster
+// could be, and else says what it lacks.
 package main
 
 import (
@@ -16,6 +18,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 	"time"
 
@@ -26,25 +29,22 @@ import (
 const startLimit = 5 * time.Minute
 
 func main() {
-	code, err := kube.Enclose(inside)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "withkube:", err)
-	}
-	os.Exit(code)
+	os.Exit(report(kube.Enclose(inside)))
 }
 
 // inside starts the cluster and runs the command.
 func inside(dir string) int {
 	flags := flag.NewFlagSet("withkube", flag.ContinueOnError)
 	logs := flags.String("logs", "", "folder to keep the logs of the cluster's processes in")
-	if err := flags.Parse(os.Args[1:]); err != nil || flags.NArg() == 0 {
-		fmt.Fprintln(os.Stderr, "withkube [-logs FOLDER] COMMAND [ARGUMENT…]")
+	check := flags.Bool("check", false, "say whether a cluster could be started")
+	if err := flags.Parse(os.Args[1:]); err != nil || *check == (flags.NArg() > 0) {
+		fmt.Fprintln(os.Stderr, "withkube [-logs FOLDER] COMMAND [ARGUMENT…], or withkube -check")
 		return 2
 	}
-	code, err := run(dir, flags.Args())
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "withkube:", err)
+	if *check {
+		return report(0, kube.Check())
 	}
+	code := report(run(dir, flags.Args()))
 	if *logs != "" {
 		err := errors.Join(os.RemoveAll(*logs), os.CopyFS(*logs, os.DirFS(kube.Attach().Logs())))
 		if err != nil {
@@ -54,9 +54,19 @@ func inside(dir string) int {
 	return code
 }
 
+// report says what went wrong, and that it did by the code.
+func report(code int, err error) int {
+	if err == nil {
+		return code
+	}
+	fmt.Fprintln(os.Stderr, "withkube:", err)
+	return max(code, 1)
+}
+
 func run(dir string, args []string) (int, error) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
+	begin := time.Now()
 	starting, cancel := context.WithTimeout(ctx, startLimit)
 	defer cancel()
 	cluster, err := kube.Start(starting, dir, os.Stderr)
@@ -68,7 +78,10 @@ func run(dir string, args []string) (int, error) {
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = time.Minute
+	up := time.Now()
 	err = cmd.Run()
+	fmt.Fprintf(os.Stderr, "kube: the cluster in %.0f s, %s in %.0f s\n", up.Sub(begin).Seconds(),
+		filepath.Base(args[0]), time.Since(up).Seconds())
 	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) && exit.Exited() {
 		return exit.ExitCode(), nil
 	}
