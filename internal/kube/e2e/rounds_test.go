@@ -60,7 +60,7 @@ func TestScaleIn(t *testing.T) {
 	var sum round
 	for n := range *rounds {
 		way, order := ways[n*len(ways) / *rounds], orders[n%len(orders)]
-		l.leave(way.grace, way.seconds)
+		l.setGrace(way.grace, way.seconds)
 		start := time.Now()
 		r := l.round(fmt.Sprintf("round_%02d", n+1), order.change, order.back)
 		fmt.Printf("round %2d of %d: %s; %s, %s: %.0f s\n", n+1, *rounds, r, order.name, way.name,
@@ -89,8 +89,8 @@ func (r round) and(s round) round {
 	}
 }
 
-// leave has workers that are asked to leave hand back what they hold after grace, and kills them after some seconds.
-func (l *lab) leave(grace, seconds string) {
+// setGrace has workers that are asked to leave hand back what they hold after grace, and kills them after some seconds.
+func (l *lab) setGrace(grace, seconds string) {
 	l.t.Helper()
 	l.kubectl("patch", "deployment", "penstock-worker", "-p", fmt.Sprintf(`{"spec": {"template": {"spec": {
 		"terminationGracePeriodSeconds": %s, "containers": [{"name": "worker", "env": [
