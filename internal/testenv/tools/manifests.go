@@ -7,8 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime/debug"
-	"slices"
 )
 
 // What the tests of manifests/ run.
@@ -25,7 +23,7 @@ func (in Installer) goBuild(ctx context.Context, tool goTool, pkg string) error 
 		return err
 	}
 	binary := filepath.Join(cache, "bin", tool.name)
-	if info, err := buildinfo.ReadFile(binary); err == nil && built(info, tool) {
+	if info, err := buildinfo.ReadFile(binary); err == nil && info.Main.Version == tool.version {
 		return nil
 	}
 	dir, err := os.MkdirTemp("", "penstock-setup-")
@@ -50,11 +48,4 @@ func (in Installer) goBuild(ctx context.Context, tool goTool, pkg string) error 
 		}
 	}
 	return nil
-}
-
-// built says whether a binary holds the tool's module in its version.
-func built(info *debug.BuildInfo, tool goTool) bool {
-	return slices.ContainsFunc(info.Deps, func(m *debug.Module) bool {
-		return m.Path == tool.path && m.Version == tool.version
-	})
 }

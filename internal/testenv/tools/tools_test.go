@@ -2,6 +2,7 @@ package tools
 
 import (
 	"bytes"
+	"debug/buildinfo"
 	"errors"
 	"fmt"
 	"os"
@@ -122,6 +123,36 @@ func TestRetries(t *testing.T) {
 				t.Errorf("error %v: expected the command's output", err)
 			}
 		})
+	}
+}
+
+// TestBuildsOnce has no go to build with: what is there in its version needs none.
+func TestBuildsOnce(t *testing.T) {
+	cache := t.TempDir()
+	t.Setenv("PENSTOCK_CACHE", cache)
+	t.Setenv("PATH", t.TempDir())
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := buildinfo.ReadFile(self)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(filepath.Join(cache, "bin"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(self, filepath.Join(cache, "bin", "tool")); err != nil {
+		t.Fatal(err)
+	}
+	in := Installer{Log: t.Output()}
+	there := goTool{"tool", info.Main.Path, info.Main.Version}
+	if err := in.goBuild(t.Context(), there, there.path); err != nil {
+		t.Errorf("%v: expected no build, as %q is there", err, there.version)
+	}
+	newer := goTool{"tool", info.Main.Path, "v9.9.9"}
+	if err := in.goBuild(t.Context(), newer, newer.path); !errors.Is(err, exec.ErrNotFound) {
+		t.Errorf("error %v: expected a build of another version, for which there is no go", err)
 	}
 }
 
