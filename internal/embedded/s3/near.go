@@ -73,6 +73,17 @@ func (s *Server) Put(ctx context.Context, bucket, key string, data []byte, absen
 	if s.tells(bucket) {
 		return "", errRequest
 	}
+	switch tag, err := s.backend.place(bucket, key, data, absent, etag); {
+	case err == nil, errors.Is(err, fs.ErrExist):
+		return tag, err
+	case errors.Is(err, fs.ErrNotExist):
+		return "", s.missing(bucket, err)
+	}
+	return s.put(ctx, bucket, key, data, absent, etag)
+}
+
+// put has posix do it.
+func (s *Server) put(ctx context.Context, bucket, key string, data []byte, absent bool, etag string) (string, error) {
 	size, kind := int64(len(data)), binary
 	in := s3response.PutObjectInput{
 		Bucket: &bucket, Key: &key, ContentLength: &size, ContentType: &kind, Body: bytes.NewReader(data),
@@ -93,7 +104,14 @@ func (s *Server) Delete(ctx context.Context, bucket, key string) error {
 	if err := s.nears(bucket, key); err != nil {
 		return err
 	}
-	_, err := s.backend.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &bucket, Key: &key})
+	err := s.backend.remove(bucket, key)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = s.missing(bucket, err)
+	}
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	_, err = s.backend.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &bucket, Key: &key})
 	return refused(err)
 }
 
