@@ -160,3 +160,53 @@ func TestReservationsAtOnceShareRequests(t *testing.T) {
 		t.Errorf("%d reservations took %d requests", many, n)
 	}
 }
+
+// TestClockOfAProcessThatIsAlone is written seldom, and never gives what was given before or is past.
+func TestClockOfAProcessThatIsAlone(t *testing.T) {
+	t.Parallel()
+	d := &counted{Docs: docs(t)}
+	s := state.New(d)
+	s.Alone()
+	last, now := int64(0), int64(1_000_000)
+	reserve := func(s *state.Store, n int64) {
+		t.Helper()
+		base, err := s.Reserve(t.Context(), "lab.t", n, time.UnixMicro(now))
+		if err != nil || base < last || base < now {
+			t.Errorf("found %d, %v, at %d, expected %d or later", base, err, now, last)
+		}
+		last = base + n
+	}
+	for range 100 { // each rests long enough for the clock not to go ahead
+		reserve(s, 64)
+		if last != now+64 {
+			t.Errorf("found a base of %d at %d", last-64, now)
+		}
+		now += 200_000
+	}
+	if n := d.puts.Load(); n != 99 {
+		t.Errorf("found %d writes, expected one for each after the first", n)
+	}
+	d.puts.Store(0)
+	for range 1000 {
+		reserve(s, 64)
+		now += 1000
+	}
+	if n := d.puts.Load(); n > 20 {
+		t.Errorf("1000 reservations in a second took %d writes", n)
+	}
+	reserve(s, 1_000_000)
+	d.away.Store(true)
+	for base := last; last < base+100_000-64; { // what was taken beforehand needs no server
+		reserve(s, 64)
+	}
+	if _, err := s.Reserve(t.Context(), "lab.t", 100_000, time.UnixMicro(now)); !errors.Is(err, errDenied) {
+		t.Errorf("found %v", err)
+	}
+	d.away.Store(false)
+	for range 3 {
+		s = state.New(d.Docs) // it died, and the next begins
+		s.Alone()
+		reserve(s, 64)
+		reserve(s, 64)
+	}
+}

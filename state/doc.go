@@ -59,7 +59,8 @@ type Store struct {
 	lead   watch
 	mu     sync.Mutex
 	clocks map[string]*tableClock
-	page   int // entries of a page of the ledger
+	page   int  // entries of a page of the ledger
+	alone  bool // nobody else reserves timestamps
 }
 
 // New makes a store on a bucket.

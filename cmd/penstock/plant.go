@@ -150,6 +150,9 @@ func (p *plant) openStore(ctx context.Context) (err error) {
 	p.objects = sourceObjects{objects.NewRouter(p.s3, objects.NewDir()), data}
 	p.docs = objects.NewDocs(p.s3, v.str("state_bucket"))
 	p.store = state.New(p.docs)
+	if p.embedded != nil && p.embedded.nats != nil && p.embedded.s3 != nil {
+		p.store.Alone()
+	}
 	return nil
 }
 
