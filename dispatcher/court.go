@@ -158,7 +158,7 @@ func (c *court) deliver(ctx context.Context, e contracts.Event) {
 		return
 	}
 	select {
-	case r.events <- e:
+	case r.events <- &e:
 	case <-r.ended:
 	case <-ctx.Done():
 	}

@@ -19,7 +19,7 @@ import (
 type runner struct {
 	d        *Dispatcher
 	id       contracts.JobID
-	events   chan contracts.Event
+	events   chan *contracts.Event
 	heeds    atomic.Bool // events are taken; before that they are of no use to a job that reads the store anyway
 	recalled atomic.Bool // something was asked of the job since its control was read
 	heard    atomic.Bool // the job was announced while this runner had it
@@ -36,7 +36,7 @@ type runner struct {
 }
 
 func (d *Dispatcher) newRunner(id contracts.JobID) *runner {
-	return &runner{d: d, id: id, events: make(chan contracts.Event, 256), ended: make(chan struct{})}
+	return &runner{d: d, id: id, events: make(chan *contracts.Event, 256), ended: make(chan struct{})}
 }
 
 // run sees the job to its end or returns when ctx ends. While a server is away it tries again.
@@ -216,7 +216,7 @@ func (r *runner) drive(ctx context.Context, asked bool) (err error) {
 			return nil
 		case e := <-r.events:
 			heard = true
-			stopped, err = r.hearAll(ctx, e)
+			stopped, err = r.hearAll(ctx, *e)
 		case <-tick.C:
 			if !heard {
 				err = r.window.reconcile(ctx)
@@ -263,7 +263,8 @@ func (r *runner) hearAll(ctx context.Context, e contracts.Event) (s *stop, err e
 			return s, err
 		}
 		select {
-		case e = <-r.events:
+		case next := <-r.events:
+			e = *next
 		default:
 			return nil, nil
 		}
