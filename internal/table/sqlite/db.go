@@ -24,7 +24,8 @@ const readers = 4
 // DB is one SQLite file. It is safe for concurrent use: writes take turns on one connection.
 type DB struct {
 	path  string
-	write *sql.DB // one connection
+	write *sql.DB  // one connection
+	kept  *session // of that connection, for whoever has it: to prepare anew for each small write is half of it
 	read  *sql.DB
 }
 
@@ -95,7 +96,7 @@ func dsn(file string, busy time.Duration, more string) string {
 
 // Close closes the file. Calls in flight end first.
 func (db *DB) Close() error {
-	var errs []error
+	errs := []error{db.forget()}
 	for _, pool := range []*sql.DB{db.read, db.write} {
 		if pool != nil {
 			errs = append(errs, pool.Close())
@@ -109,25 +110,59 @@ func (db *DB) Ping(ctx context.Context) error { return db.reading(ctx, "ping", r
 
 // writing runs fn on the one connection that writes, waiting for its turn; reading runs it on one that reads.
 func (db *DB) writing(ctx context.Context, doing string, fn func(*session) error) error {
-	return db.fail(use(ctx, db.write, fn), doing)
+	return db.fail(raw(ctx, db.write, func(driverConn any) error {
+		s, err := db.keep(driverConn)
+		if err != nil {
+			return err
+		}
+		return fn(s)
+	}), doing)
 }
 
 func (db *DB) reading(ctx context.Context, doing string, fn func(*session) error) error {
-	return db.fail(use(ctx, db.read, fn), doing)
-}
-
-func use(ctx context.Context, pool *sql.DB, fn func(*session) error) (err error) {
-	conn, err := pool.Conn(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, conn.Close()) }()
-	return conn.Raw(func(driverConn any) (err error) {
+	return db.fail(raw(ctx, db.read, func(driverConn any) (err error) {
 		s, err := newSession(driverConn)
 		if err != nil {
 			return err
 		}
 		defer func() { err = errors.Join(err, s.close()) }()
 		return fn(s)
+	}), doing)
+}
+
+func raw(ctx context.Context, pool *sql.DB, fn func(driverConn any) error) (err error) {
+	conn, err := pool.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, conn.Close()) }()
+	return conn.Raw(fn)
+}
+
+// mostPrepared bounds the statements that are kept. A table has some thirty.
+const mostPrepared = 1000
+
+// keep gives the session that was kept of this connection, or a new one.
+func (db *DB) keep(driverConn any) (s *session, err error) {
+	switch {
+	case db.kept == nil || db.kept.conn != driverConn: // the statements of a connection end with it
+		db.kept, err = newSession(driverConn)
+	case len(db.kept.prepared) > mostPrepared:
+		err = db.kept.close()
+	}
+	return db.kept, err
+}
+
+// forget frees the statements that were kept, without which a connection cannot be closed.
+func (db *DB) forget() error {
+	if db.write == nil || db.write.Stats().OpenConnections == 0 {
+		return nil
+	}
+	return raw(context.Background(), db.write, func(driverConn any) error {
+		s, err := db.keep(driverConn)
+		if err != nil {
+			return err
+		}
+		return s.close()
 	})
 }

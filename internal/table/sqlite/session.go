@@ -29,6 +29,7 @@ func (s *session) close() error {
 	for _, st := range s.prepared {
 		errs = append(errs, st.stmt.Close())
 	}
+	clear(s.prepared)
 	return errors.Join(errs...)
 }
 
