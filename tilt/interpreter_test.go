@@ -32,6 +32,7 @@ type plan struct {
 type object struct {
 	Kind     string
 	Metadata struct{ Name string }
+	Data     map[string]any // of a ConfigMap
 	Spec     struct {
 		Template struct {
 			Spec struct {

@@ -123,6 +123,22 @@ func (p *plan) has(o object) bool {
 	})
 }
 
+// TestForward forwards to the Service at which manifests/ have Penstock find the K8ssandraCluster: its operator makes it,
+// so that it is in nothing that is deployed.
+func TestForward(t *testing.T) {
+	t.Parallel()
+	p := newPlan(t, tables["k8ssandra"])
+	i := slices.IndexFunc(p.resources, func(r *resource) bool { return r.serve != "" })
+	j := slices.IndexFunc(p.objects, func(o object) bool { return o.Data["PENSTOCK_TARGET"] != nil })
+	if i < 0 || j < 0 {
+		t.Fatal("expected a resource that serves, and a ConfigMap with PENSTOCK_TARGET")
+	}
+	host, port, _ := strings.Cut(strings.TrimPrefix(fmt.Sprint(p.objects[j].Data["PENSTOCK_TARGET"]), "cassandra://"), ":")
+	if want := fmt.Sprintf("tilt/forward %s %s", host, port); p.resources[i].serve != want {
+		t.Errorf("found %q, expected %q", p.resources[i].serve, want)
+	}
+}
+
 // TestRenamed renames each workload, and each object that a resource names, in what manifests/ renders to: the Tiltfile
 // must not run any more.
 func TestRenamed(t *testing.T) {
