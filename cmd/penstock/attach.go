@@ -109,7 +109,7 @@ func announceUp(p *plant) (func() error, error) {
 		return nil, err
 	}
 	path := filepath.Join(dir, upFile)
-	if err := os.WriteFile(path, data, 0o644); err != nil {
+	if err := os.WriteFile(path, data, 0o600); err != nil {
 		return nil, contracts.Errorf(contracts.KindConfig, "data folder: %w", err)
 	}
 	return func() error { return os.Remove(path) }, nil

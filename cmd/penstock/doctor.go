@@ -106,7 +106,7 @@ func (p *plant) examineTarget(ctx context.Context) error {
 }
 
 func examined(part, address string, hints map[contracts.Kind]string, err error) checkup {
-	if address == "" {
+	if address = redacted(address); address == "" {
 		address = "embedded"
 	}
 	if err == nil {

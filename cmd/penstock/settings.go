@@ -224,21 +224,17 @@ func (v values) shown(s setting) string {
 	return redacted(text)
 }
 
-// redacted masks user and password in an address.
+// redacted masks user and password in an address, and in each of a list of addresses. What stands between :// and the
+// last @ is masked, whatever it is: a password with a slash or a comma in it, or a host too much.
 func redacted(text string) string {
-	scheme, rest, ok := strings.Cut(text, "://")
-	if !ok {
-		return text
+	const scheme = "://"
+	parts := strings.Split(text, scheme)
+	for i, part := range parts[1:] {
+		if at := strings.LastIndexByte(part, '@'); at >= 0 {
+			parts[i+1] = "********" + part[at:]
+		}
 	}
-	hosts, path, slash := strings.Cut(rest, "/")
-	at := strings.LastIndexByte(hosts, '@')
-	if at < 0 {
-		return text
-	}
-	if slash {
-		path = "/" + path
-	}
-	return scheme + "://********@" + hosts[at+1:] + path
+	return strings.Join(parts, scheme)
 }
 
 func (v values) bad(key, expected string) error {

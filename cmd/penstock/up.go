@@ -38,7 +38,7 @@ func (a *app) up() *cobra.Command {
 func (a *app) sayUp(p *plant, workers int) {
 	target, _ := targetText(p.settings) // it was opened
 	fmt.Fprintf(a.Err, "penstock is up: target %s, NATS %s, %d workers; ctrl-C ends it\n",
-		target, p.queueConfig().URL, workers)
+		target, redacted(p.queueConfig().URL), workers)
 }
 
 // dispatcher runs the dispatcher's role.
