@@ -51,6 +51,8 @@ func (q meteredQueue) PublishEvent(ctx context.Context, e contracts.Event) error
 	err := q.Queue.PublishEvent(ctx, e)
 	switch {
 	case err != nil || !q.dispatches:
+	case e.Kind == contracts.EventAccepted:
+		q.metrics.Heard(e.Pipeline)
 	case e.Kind == contracts.EventChunkDead:
 		q.metrics.Buried(e.Pipeline)
 	case e.Report != nil:

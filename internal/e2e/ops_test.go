@@ -212,6 +212,7 @@ func scrapeDead(l *lab, events <-chan contracts.Event, dispatches probe) (works 
 	dispatches.shows(map[string]float64{
 		"penstock_leader": 1, "penstock_lag_chunks": float64(planned.Plan.Chunks), "penstock_drain_seconds": math.Inf(1),
 		"penstock_lag_bytes": float64(planned.Plan.Bytes), `penstock_jobs{state="running"}`: 1,
+		`penstock_jobs_total{outcome="failed",pipeline="lost"}`: 0, // before it happens, for rates
 	})
 	l.must(l.s3.RemoveObject(l.t.Context(), l.bucket, "gone.csv", minio.RemoveObjectOptions{}))
 	_, works = l.watch("worker", "--workers", "2")

@@ -103,7 +103,7 @@ func (m *Metrics) Writing(now func() (inFlight, limit int)) {
 
 // Concluded counts a chunk whose outcome this process was the first to store.
 func (m *Metrics) Concluded(pipeline string, c contracts.Completion) {
-	pipeline = m.pipelines.of(pipeline)
+	pipeline = m.label(pipeline)
 	outcome := "done"
 	if c.Error != nil {
 		outcome = "dead"
@@ -128,17 +128,17 @@ func (m *Metrics) GivenBack(pipeline string, failed bool) {
 	if failed {
 		outcome = "failed"
 	}
-	m.chunks.WithLabelValues(m.pipelines.of(pipeline), outcome).Inc()
+	m.chunks.WithLabelValues(m.label(pipeline), outcome).Inc()
 }
 
 // Buried counts a chunk that a dispatcher gave up, as nobody can be asked to load it.
 func (m *Metrics) Buried(pipeline string) {
-	m.chunks.WithLabelValues(m.pipelines.of(pipeline), "dead").Inc()
+	m.chunks.WithLabelValues(m.label(pipeline), "dead").Inc()
 }
 
 // Wrote counts rows that the table acknowledged.
 func (m *Metrics) Wrote(pipeline string, rows, bytes int64) {
-	pipeline = m.pipelines.of(pipeline)
+	pipeline = m.label(pipeline)
 	m.rows.WithLabelValues(pipeline).Add(float64(rows))
 	m.written.WithLabelValues(pipeline).Add(float64(bytes))
 }
@@ -157,7 +157,7 @@ func (m *Metrics) Redelivered() { m.redeliveries.Inc() }
 
 // DeadLetter counts a dead letter; "" is a message of which nobody knows the pipeline.
 func (m *Metrics) DeadLetter(pipeline string) {
-	m.deadLetters.WithLabelValues(m.pipelines.of(pipeline)).Inc()
+	m.deadLetters.WithLabelValues(m.label(pipeline)).Inc()
 }
 
 // JobEnded counts a job that came to its end.
@@ -167,8 +167,28 @@ func (m *Metrics) JobEnded(r contracts.Report) {
 	case contracts.StateFailed, contracts.StateCancelled:
 		outcome = string(r.State)
 	}
-	m.jobs.WithLabelValues(m.pipelines.of(r.Pipeline), outcome).Inc()
+	m.jobs.WithLabelValues(m.label(r.Pipeline), outcome).Inc()
 	m.jobSeconds.Observe(max(0, r.Seconds))
+}
+
+// Heard tells of a pipeline that has work: its counters begin.
+func (m *Metrics) Heard(pipeline string) { m.label(pipeline) }
+
+// label is how metrics call a pipeline. What is rare begins at 0 when the pipeline is first heard of: of a counter that
+// begins at 1 no rate and no increase knows the first step.
+func (m *Metrics) label(pipeline string) string {
+	label, known := m.pipelines.of(pipeline)
+	if known {
+		return label
+	}
+	m.deadLetters.WithLabelValues(label)
+	for _, outcome := range []string{"done", "failed", "returned", "dead"} {
+		m.chunks.WithLabelValues(label, outcome)
+	}
+	for _, outcome := range []string{"loaded", "failed", "cancelled"} {
+		m.jobs.WithLabelValues(label, outcome)
+	}
+	return label
 }
 
 // maxPipelines bounds the values of the label pipeline: those that come later are "other".
@@ -180,23 +200,24 @@ type names struct {
 	known map[string]bool
 }
 
-func (n *names) of(pipeline string) string {
+// of gives a pipeline's label, and whether it was given before.
+func (n *names) of(pipeline string) (label string, known bool) {
 	if pipeline == "" {
-		return "unknown"
+		return "unknown", true
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.known[pipeline] {
-		return pipeline
+		return pipeline, true
 	}
 	if len(n.known) >= maxPipelines {
-		return "other"
+		return "other", true
 	}
 	if n.known == nil {
 		n.known = map[string]bool{}
 	}
 	n.known[pipeline] = true
-	return pipeline
+	return pipeline, false
 }
 
 func oneIf(yes bool) float64 {

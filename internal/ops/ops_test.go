@@ -218,6 +218,22 @@ func TestCounts(t *testing.T) {
 	}
 }
 
+// TestCountersBegin wants rare things to be at 0 before they happen: a rate knows no first step from nothing to 1.
+func TestCountersBegin(t *testing.T) {
+	t.Parallel()
+	m := NewMetrics("v1")
+	m.Heard("readings")
+	_, body := get(t, serve(t, NewHealth(nil), m), "/metrics")
+	for _, line := range []string{
+		`penstock_dead_letters_total{pipeline="readings"} 0`, `penstock_chunks_total{outcome="dead",pipeline="readings"} 0`,
+		`penstock_jobs_total{outcome="failed",pipeline="readings"} 0`,
+	} {
+		if !strings.Contains(body, line) {
+			t.Errorf("the scrape lacks %s", line)
+		}
+	}
+}
+
 // TestPipelinesAreBounded loads by more pipelines than there may be labels.
 func TestPipelinesAreBounded(t *testing.T) {
 	t.Parallel()
