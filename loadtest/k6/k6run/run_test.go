@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -27,21 +28,20 @@ func build(t *testing.T, name, folder string, args ...string) string {
 
 // result is what the summary's JSON says.
 type result struct {
-	Verdict    string `json:"verdict"`
-	Thresholds []struct {
-		Metric, Rule string
-		OK           bool
-	} `json:"thresholds"`
+	Verdict string `json:"verdict"`
 	Metrics map[string]struct {
 		Values map[string]float64 `json:"values"`
 	} `json:"metrics"`
 }
 
-func runSmoke(t *testing.T, k6, penstock string) (code int, r result, folder string) {
+// programs are what the tests run, built once: that is most of the work.
+type programs struct{ k6, penstock string }
+
+func (p programs) smoke(t *testing.T) (code int, r result, folder string) {
 	t.Helper()
 	folder = t.TempDir()
 	var out bytes.Buffer
-	code, err := run(t.Context(), []string{"-folder", "..", "-k6", k6, "-penstock", penstock, "-out", folder},
+	code, err := run(t.Context(), []string{"-folder", "..", "-k6", p.k6, "-penstock", p.penstock, "-out", folder},
 		&out, t.Output())
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out.String())
@@ -57,26 +57,61 @@ func runSmoke(t *testing.T, k6, penstock string) (code int, r result, folder str
 	return code, r, folder
 }
 
-// TestRun builds k6 once: that is most of the work.
-func TestRun(t *testing.T) {
-	k6 := build(t, "k6", "..", ".")
-	t.Run("smoke", func(t *testing.T) { testSmoke(t, k6) })
-	t.Run("scenarios", func(t *testing.T) { testScenarios(t, k6) })
-	t.Run("nothing to test", func(t *testing.T) { testNothing(t, k6) })
+// run runs a scenario against what the environment names, and gives all that is said.
+func (p programs) run(t *testing.T, folder, scenario string) (code int, out string) {
+	t.Helper()
+	var all bytes.Buffer
+	code, err := run(t.Context(), []string{
+		"-folder", folder, "-k6", p.k6, "-penstock", p.penstock, "-scenario", scenario,
+	}, &all, &all)
+	if err != nil {
+		t.Errorf("%s: %v", scenario, err)
+	}
+	return code, all.String()
 }
 
-// testSmoke has k6 load a real Penstock: as it is it passes, and as a build that takes 300 ms longer for each chunk it
-// crosses the threshold of the fastest job, however fast or slow this machine is. It sets the environment for k6, so
-// it does not run beside others.
-func testSmoke(t *testing.T, k6 string) {
-	for _, name := range []string{"PENSTOCK_NATS_URL", "PENSTOCK_S3_URL", "PENSTOCK_DATA"} {
-		t.Setenv(name, "")
+// start has the environment name a `penstock up` of its own with more variables.
+func (p programs) start(t *testing.T, env ...string) {
+	t.Helper()
+	set(t, append([]string{"PENSTOCK_NATS_URL=", "PENSTOCK_S3_URL="}, env...)...)
+	process, err := up.Start(t.Context(), p.penstock, os.Environ(), t.Output())
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Setenv("LOAD_P95", "60000") // what a busy machine may take
-	t.Setenv("LOAD_FASTEST", "300")
-	t.Setenv("LOAD_JOBS", "20")
-	penstock := release(t)
-	code, r, folder := runSmoke(t, k6, penstock)
+	t.Cleanup(func() {
+		if err := process.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	set(t, process.Env[len(process.Env)-1])
+}
+
+// set sets variables of the environment, which k6 gets, until the test ends: so no test here runs beside others.
+func set(t *testing.T, env ...string) {
+	t.Helper()
+	for _, e := range env {
+		name, value, _ := strings.Cut(e, "=")
+		t.Setenv(name, value)
+	}
+}
+
+func TestRun(t *testing.T) {
+	p := programs{build(t, "k6", "..", "."), os.Getenv("PENSTOCK_TEST_BINARY")}
+	if p.penstock == "" {
+		p.penstock = build(t, "penstock", root, "./cmd/penstock")
+	}
+	t.Run("smoke", func(t *testing.T) { testSmoke(t, p) })
+	t.Run("slow", func(t *testing.T) { testSlow(t, p) })
+	t.Run("failures", func(t *testing.T) { testFailures(t, p) })
+	t.Run("scenarios", func(t *testing.T) { testScenarios(t, p) })
+	t.Run("nothing to test", func(t *testing.T) { testNothing(t, p) })
+}
+
+// testSmoke has k6 load a real Penstock as it is, which it starts itself, on however fast or slow a machine.
+func testSmoke(t *testing.T, p programs) {
+	set(t, "PENSTOCK_NATS_URL=", "PENSTOCK_S3_URL=", "PENSTOCK_DATA=", "LOAD_JOBS=20",
+		"LOAD_P95=60000", "LOAD_FASTEST=300") // what a busy machine may take
+	code, r, folder := p.smoke(t)
 	if code != 0 || r.Verdict != "passed" || r.Metrics["penstock_jobs"].Values["count"] != 20 {
 		t.Errorf("exit %d, %+v, expected 0 and 20 jobs", code, r)
 	}
@@ -92,66 +127,127 @@ func testSmoke(t *testing.T, k6 string) {
 	if !strings.Contains(string(page), "penstock_job_duration") {
 		t.Errorf("the page has no job's duration:\n%s", page)
 	}
+}
 
-	t.Setenv("CHAOS_CHUNK", "300ms")
-	t.Setenv("LOAD_JOBS", "3")
-	code, r, _ = runSmoke(t, k6, build(t, "slow", root, "-tags", "chaos", "./cmd/penstock"))
-	if code != 99 || r.Verdict != "failed" {
-		t.Errorf("a build that has become slow: exit %d, %s, expected 99", code, r.Verdict)
-	}
-	for _, threshold := range r.Thresholds {
-		if threshold.OK == (threshold.Rule == "min<300") {
-			t.Errorf("a build that has become slow: %s %s is %t", threshold.Metric, threshold.Rule, threshold.OK)
+// little has the scenarios do little, and wait long.
+func little(t *testing.T) {
+	t.Helper()
+	set(t, "LOAD_RATE=3", "LOAD_DURATION=2", "LOAD_CALM=2", "LOAD_CALM_SECONDS=1", "LOAD_JOBS=3", "LOAD_VUS=50",
+		"LOAD_BYTES=20000", "LOAD_P95=60000", "LOAD_ROWS_PER_SECOND=1")
+}
+
+// testSlow has a build that takes 300 ms longer for each chunk cross the threshold of the fastest job, and no other, in
+// each scenario but few-huge: a job of many chunks takes seconds in any case, and how many is the machine's.
+func testSlow(t *testing.T, p programs) {
+	p.penstock = build(t, "slow", root, "-tags", "chaos", "./cmd/penstock")
+	little(t)
+	p.start(t, "CHAOS_CHUNK=300ms", "LOAD_FASTEST=300")
+	for _, scenario := range []string{"ramp", "soak", "spike", "many-small", "smoke"} {
+		if scenario == "smoke" {
+			set(t, "LOAD_VUS=1")
+		}
+		code, out := p.run(t, "..", scenario)
+		crossed := regexp.MustCompile(`FAIL  .*`).FindAllString(out, -1)
+		if code != 99 || len(crossed) != 1 || crossed[0] != "FAIL  penstock_job_duration min<300" {
+			t.Errorf("%s, of a build that has become slow: exit %d, %q, expected 99 and min<300\n%s", scenario, code,
+				crossed, out)
 		}
 	}
 }
 
-// release is Penstock as it is.
-func release(t *testing.T) string {
-	t.Helper()
-	if path := os.Getenv("PENSTOCK_TEST_BINARY"); path != "" {
-		return path
+// TestFastest wants every scenario to have the threshold that testSlow lowers to what any machine does.
+func TestFastest(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("../scenarios/*.js")
+	if err != nil || len(files) != 6 {
+		t.Fatalf("scenarios %q, %v: expected six", files, err)
 	}
-	return build(t, "penstock", root, "./cmd/penstock")
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(text), "fastest: 250") && filepath.Base(file) != "few-huge.js" {
+			t.Errorf("%s: expected fastest: 250, which 300 ms more for each chunk cross", file)
+		}
+	}
 }
 
 // testScenarios runs the other scenarios, one after the other, with little to do.
-func testScenarios(t *testing.T, k6 string) {
-	penstock := release(t)
-	p, err := up.Start(t.Context(), penstock, os.Environ(), t.Output())
-	if err != nil {
+func testScenarios(t *testing.T, p programs) {
+	little(t)
+	p.start(t, "LOAD_FASTEST=0")
+	for _, scenario := range []string{"ramp", "soak", "spike", "many-small", "few-huge"} {
+		code, out := p.run(t, "..", scenario)
+		if code != 0 || !strings.Contains(out, scenario+": passed") {
+			t.Errorf("%s: exit %d\n%s", scenario, code, out)
+		}
+		if bad := strings.Contains(out, "penstock_rejects             count=0"); bad == (scenario == "soak") {
+			t.Errorf("%s: rejects are to be in soak alone\n%s", scenario, out)
+		}
+	}
+}
+
+// lost is a scenario of two jobs that leave no report: the file of one is not stored, and the test ends before the other.
+const lost = `import penstock from "k6/x/penstock";
+import { thresholds } from "./lib/scenario.js";
+import { summary } from "./lib/summary.js";
+export const options = {
+  scenarios: { load: { executor: "per-vu-iterations", vus: 2, iterations: 1, maxDuration: "1s", gracefulStop: "0s" } },
+  thresholds: thresholds({ p95: 60000 }),
+};
+export const setup = () => ({ found: penstock.check() });
+export default function () {
+  const file = penstock.upload({ key: __VU === 1 ? "x".repeat(2000) : "lost.csv", bytes: 100 });
+  penstock.load({ pipeline: "k6", sources: [file.source], timeout: 600 });
+}
+export const teardown = () => console.log("unfinished:", penstock.account().unfinished);
+export const handleSummary = (data) => summary("lost", data);
+`
+
+// testFailures has jobs come to nothing: each is counted, and the test fails although no duration crosses a threshold.
+func testFailures(t *testing.T, p programs) {
+	p.start(t, "PENSTOCK_WORKERS=0", "LOAD_JOBS=2", "LOAD_VUS=2", "LOAD_TIMEOUT=1", "LOAD_P95=60000",
+		"LOAD_BUSY=yes") // with the jobs that have not ended
+	folder := t.TempDir()
+	for _, name := range []string{"pipeline.yaml", "scenarios/lib/scenario.js", "scenarios/lib/summary.js"} {
+		text, err := os.ReadFile(filepath.Join("..", name))
+		if err == nil {
+			err = os.MkdirAll(filepath.Dir(filepath.Join(folder, name)), 0o700)
+		}
+		if err == nil {
+			err = os.WriteFile(filepath.Join(folder, name), text, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(folder, "scenarios/lost.js"), []byte(lost), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	defer func() {
-		if err := p.Stop(); err != nil {
-			t.Error(err)
-		}
-	}()
-	for _, e := range append(p.Env[len(p.Env)-1:len(p.Env):len(p.Env)],
-		"LOAD_RATE=3", "LOAD_DURATION=2", "LOAD_CALM=2", "LOAD_CALM_SECONDS=1", "LOAD_JOBS=2", "LOAD_VUS=50",
-		"LOAD_BYTES=20000", "LOAD_P95=60000", "LOAD_ROWS_PER_SECOND=1",
-	) {
-		name, value, _ := strings.Cut(e, "=")
-		t.Setenv(name, value)
-	}
-	for _, scenario := range []string{"ramp", "soak", "spike", "many-small", "few-huge"} {
-		var out bytes.Buffer
-		code, err := run(t.Context(), []string{"-folder", "..", "-k6", k6, "-penstock", penstock, "-scenario", scenario},
-			&out, t.Output())
-		if code != 0 || err != nil || !strings.Contains(out.String(), scenario+": passed") {
-			t.Errorf("%s: exit %d, %v\n%s", scenario, code, err, out.String())
-		}
-		if bad := strings.Contains(out.String(), "penstock_rejects             count=0"); bad == (scenario == "soak") {
-			t.Errorf("%s: rejects are to be in soak alone\n%s", scenario, out.String())
+	for _, c := range []struct {
+		folder, scenario string
+		says             []string
+	}{
+		{"..", "smoke", []string{"has not ended after 1s"}},
+		{folder, "lost", []string{"upload s3://penstock-load/xxx", "unfinished: 1"}},
+	} {
+		code, out := p.run(t, c.folder, c.scenario)
+		for _, want := range append(c.says, "FAIL  penstock_job_failures rate==0", "FAIL  penstock_rows_per_second value>0",
+			"penstock_job_failures        rate=1 ", "penstock_jobs                count=2 ",
+		) {
+			if code != 99 || !strings.Contains(out, want) {
+				t.Errorf("%s: exit %d, expected 99 and %q in\n%s", c.scenario, code, want, out)
+			}
 		}
 	}
 }
 
 // testNothing publishes nothing where no Penstock answers, and says why.
-func testNothing(t *testing.T, k6 string) {
+func testNothing(t *testing.T, p programs) {
 	t.Setenv("PENSTOCK_DATA", t.TempDir())
 	var out bytes.Buffer
-	code, err := run(t.Context(), []string{"-folder", "..", "-k6", k6, "-penstock", "true"}, &out, &out)
+	code, err := run(t.Context(), []string{"-folder", "..", "-k6", p.k6, "-penstock", "true"}, &out, &out)
 	if code == 0 || err != nil || !strings.Contains(out.String(), "does a `penstock up` run on the data folder") {
 		t.Errorf("exit %d, %v\n%s", code, err, out.String())
 	}

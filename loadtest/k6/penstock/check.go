@@ -36,7 +36,7 @@ type Info struct {
 func (c *Client) Check(ctx context.Context) (Info, error) {
 	info := Info{
 		Server: c.nc.ConnectedServerName(), Version: c.nc.ConnectedServerVersion(), NATS: withoutUser(c.nc.ConnectedUrl()),
-		S3: c.settings.S3, Prefix: c.settings.Prefix,
+		S3: withoutUser(c.settings.S3), Prefix: c.settings.Prefix,
 	}
 	if err := checkVersion(info.Version); err != nil {
 		return info, fmt.Errorf("NATS at %s: %w", info.NATS, err)
@@ -137,7 +137,7 @@ func (c *Client) checkBucket(ctx context.Context) error {
 	}
 	if err != nil {
 		return fmt.Errorf("bucket %s of S3 at %s: %w: is it up, and are PENSTOCK_S3_ACCESS_KEY and PENSTOCK_S3_SECRET_KEY "+
-			"right?", c.settings.Bucket, c.settings.S3, err)
+			"right?", c.settings.Bucket, withoutUser(c.settings.S3), err)
 	}
 	return nil
 }

@@ -41,6 +41,9 @@ func expectRefused(t *testing.T, s penstock.Settings, words ...string) {
 		c.Close()
 		t.Fatalf("connected, expected an error with %q", words)
 	}
+	if strings.Contains(err.Error(), "dden") {
+		t.Errorf("error %q has the password", err)
+	}
 	for _, w := range words {
 		if !strings.Contains(err.Error(), w) {
 			t.Errorf("error %q lacks %q", err, w)
@@ -73,6 +76,7 @@ func TestRefusesNATSAlone(t *testing.T) {
 		return settings(t, nil, "PENSTOCK_NATS_URL="+url, "PENSTOCK_S3_URL=http://127.0.0.1:1")
 	}
 	expectRefused(t, at("nats://user:hidden@127.0.0.1:1"), "NATS at 127.0.0.1:1", "is it up")
+	expectRefused(t, at("nats://user:hi%zzdden@127.0.0.1:1"), "PENSTOCK_NATS_URL", "expected nats://host:port")
 	expectRefused(t, at(startNATS(t, false)), "has no JetStream")
 
 	url := startNATS(t, true)

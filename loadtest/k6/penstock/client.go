@@ -84,7 +84,11 @@ func (c *Client) openNATS() error {
 			c.denied.CompareAndSwap(nil, &err)
 		}
 	}))
-	if c.nc, err = nats.Connect(c.settings.NATS, options...); err != nil {
+	c.nc, err = nats.Connect(c.settings.NATS, options...)
+	if unreadable := (*url.Error)(nil); errors.As(err, &unreadable) { // it quotes the URL, and with it a password
+		return errors.New("PENSTOCK_NATS_URL: it cannot be read: expected nats://host:port or tls://host:port")
+	}
+	if err != nil {
 		return fmt.Errorf("NATS at %s: %w: is it up, PENSTOCK_NATS_URL its address as seen from here, and are user and "+
 			"password right?", withoutUser(c.settings.NATS), err)
 	}
@@ -150,7 +154,7 @@ func (c *Client) openS3() error {
 	}
 	c.s3, err = minio.New(u.Host, &minio.Options{
 		Transport: c.toS3,
-		Creds:     credentials.NewStaticV4(c.settings.Access, c.settings.Secret, ""),
+		Creds:     credentials.NewStaticV4(c.settings.Access, c.settings.Secret, c.settings.Session),
 		Secure:    u.Scheme == "https", Region: c.settings.Region,
 	})
 	return err

@@ -75,6 +75,9 @@ func (c *Client) listen(ctx context.Context) error {
 	return c.follow(ctx, contracts.EventChunkFailed, func(jetstream.Msg) { c.waiting.failed.Add(1) })
 }
 
+// FailedAttempts counts chunks that failed and are tried again, of whatever job, since the client connected.
+func (c *Client) FailedAttempts() int64 { return c.waiting.failed.Load() }
+
 // follow calls fn for new events of one kind.
 func (c *Client) follow(ctx context.Context, kind contracts.EventKind, fn jetstream.MessageHandler) error {
 	consumer, err := c.js.CreateConsumer(ctx, c.subjects.Stream(contracts.StreamStatus), jetstream.ConsumerConfig{

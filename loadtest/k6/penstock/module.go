@@ -19,8 +19,9 @@ import (
 // Module is k6/x/penstock in one process. It connects when a script first asks for something, once for all virtual
 // users.
 type Module struct {
-	run  string // tells this process's jobs from those of others
-	jobs atomic.Int64
+	run     string // tells this process's jobs from those of others
+	jobs    atomic.Int64
+	pending atomic.Int64 // jobs that were begun and not measured
 
 	mu     sync.Mutex
 	client *Client
@@ -103,7 +104,7 @@ type fileOptions struct {
 
 func (o fileOptions) file() File { return File{Key: o.Key, Bytes: o.Bytes, Bad: o.Bad} }
 
-// upload makes and uploads one file.
+// upload makes and uploads one file. Where that fails, so has the job that would have loaded it.
 func (i *instance) upload(o fileOptions) (any, error) {
 	c, err := i.client()
 	if err != nil {
@@ -113,6 +114,7 @@ func (i *instance) upload(o fileOptions) (any, error) {
 	f := o.file()
 	address, err := c.Upload(i.vu.Context(), f)
 	if err != nil {
+		i.measure(Loaded{}, err)
 		return nil, err
 	}
 	i.push(i.meters.upload, milliseconds(time.Since(begin)))
@@ -158,10 +160,12 @@ func (i *instance) load(o loadOptions) (any, error) {
 		V: contracts.Version, ID: i.module.id(), Pipeline: o.Pipeline, Source: o.Sources, Force: o.Force,
 		ChunkSize: o.ChunkSize, Trigger: "k6",
 	}
+	i.module.pending.Add(1)
 	loaded, err := c.Load(i.vu.Context(), job, time.Duration(o.Timeout*float64(time.Second)))
 	if i.vu.Context().Err() != nil {
-		return nil, nil // the test is over, which is no fault of the job
+		return nil, nil // k6 has ended the test, and takes no more samples of it: account counts the job
 	}
+	i.module.pending.Add(-1)
 	if err == nil {
 		err = o.judge(loaded.Report)
 	}
@@ -196,7 +200,10 @@ func (o loadOptions) judge(r contracts.Report) error {
 	return nil
 }
 
-// account measures what only the whole test has: for teardown.
+var errUnfinished = errors.New("the test ended before the job")
+
+// account measures what only the whole test has: for teardown. Jobs that had not ended when k6 ended the test are
+// failures: their end was waited for.
 func (i *instance) account() (any, error) {
 	c, err := i.client()
 	if err != nil {
@@ -206,11 +213,17 @@ func (i *instance) account() (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	failed, rate := c.waiting.failed.Load(), c.totals.rate()
+	unfinished := i.module.pending.Load()
+	for range unfinished {
+		i.measure(Loaded{}, errUnfinished)
+	}
+	failed, rate := c.FailedAttempts(), c.totals.rate()
 	i.push(i.meters.redeliveries, float64(again))
 	i.push(i.meters.failedAttempts, float64(failed))
 	i.push(i.meters.rowRate, rate)
-	return map[string]any{"redeliveries": again, "failedAttempts": failed, "rowsPerSecond": rate}, nil
+	return map[string]any{
+		"redeliveries": again, "failedAttempts": failed, "rowsPerSecond": rate, "unfinished": unfinished,
+	}, nil
 }
 
 // plain is v as a script sees JSON.

@@ -20,8 +20,8 @@ type Settings struct {
 	Creds, NKey           string // files: PENSTOCK_NATS_CREDS, _NKEY
 	CA, Cert, Key         string // PEM files: PENSTOCK_NATS_CA, _CERT, _KEY
 
-	S3, Access, Secret string // PENSTOCK_S3_URL, _ACCESS_KEY, _SECRET_KEY
-	Region             string // PENSTOCK_S3_REGION
+	S3, Region              string // PENSTOCK_S3_URL, _REGION
+	Access, Secret, Session string // PENSTOCK_S3_ACCESS_KEY, _SECRET_KEY, _SESSION_TOKEN
 
 	Monitor string // LOAD_MONITOR: http://host:8222, the monitoring port of NATS
 	Bucket  string // LOAD_BUCKET: where the files go; it is made where it is missing
@@ -31,21 +31,25 @@ type Settings struct {
 // ReadSettings takes what lookup knows. Where neither NATS nor S3 is named, they are those of the `penstock up` of the
 // data folder PENSTOCK_DATA.
 func ReadSettings(lookup func(string) (string, bool)) (Settings, error) {
-	env := func(name string) string { v, _ := lookup(name); return v }
+	var errs []error
+	env := func(name string) string {
+		v, err := value(lookup, name)
+		errs = append(errs, err)
+		return v
+	}
 	s := Settings{
 		NATS: env("PENSTOCK_NATS_URL"), Prefix: env("PENSTOCK_NATS_PREFIX"),
-		User: env("PENSTOCK_NATS_USER"), Token: env("PENSTOCK_NATS_TOKEN"),
+		User: env("PENSTOCK_NATS_USER"), Password: env("PENSTOCK_NATS_PASSWORD"), Token: env("PENSTOCK_NATS_TOKEN"),
 		Creds: env("PENSTOCK_NATS_CREDS"), NKey: env("PENSTOCK_NATS_NKEY"),
 		CA: env("PENSTOCK_NATS_CA"), Cert: env("PENSTOCK_NATS_CERT"), Key: env("PENSTOCK_NATS_KEY"),
-		S3: env("PENSTOCK_S3_URL"), Region: env("PENSTOCK_S3_REGION"), Access: env("PENSTOCK_S3_ACCESS_KEY"),
+		S3: env("PENSTOCK_S3_URL"), Region: env("PENSTOCK_S3_REGION"),
+		Access: env("PENSTOCK_S3_ACCESS_KEY"), Secret: env("PENSTOCK_S3_SECRET_KEY"),
+		Session: env("PENSTOCK_S3_SESSION_TOKEN"),
 		Monitor: env("LOAD_MONITOR"), Bucket: cmp.Or(env("LOAD_BUCKET"), "penstock-load"), Busy: env("LOAD_BUSY") != "",
 	}
 	s.Prefix = cmp.Or(s.Prefix, contracts.DefaultSubjects.Prefix)
 	s.Region = cmp.Or(s.Region, "us-east-1")
-	var errs [2]error
-	s.Password, errs[0] = secret(env, "PENSTOCK_NATS_PASSWORD")
-	s.Secret, errs[1] = secret(env, "PENSTOCK_S3_SECRET_KEY")
-	if err := errors.Join(errs[:]...); err != nil {
+	if err := errors.Join(errs...); err != nil {
 		return s, err
 	}
 	switch {
@@ -58,17 +62,18 @@ func ReadSettings(lookup func(string) (string, bool)) (Settings, error) {
 	return s, nil
 }
 
-// secret is a variable's value, or what is in the file that the variable with _FILE names.
-func secret(env func(string) string, name string) (string, error) {
-	path := env(name + "_FILE")
-	if path == "" || env(name) != "" {
-		return env(name), nil
+// value is a variable's, or what is in the file that the variable with _FILE names.
+func value(lookup func(string) (string, bool), name string) (string, error) {
+	text, _ := lookup(name)
+	path, _ := lookup(name + "_FILE")
+	if path == "" || text != "" {
+		return text, nil
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return "", fmt.Errorf("%s_FILE: %w", name, err)
 	}
-	return strings.TrimSuffix(string(data), "\n"), nil
+	return strings.TrimRight(string(data), "\r\n"), nil
 }
 
 // ofUp takes the addresses that a `penstock up` leaves in its data folder.

@@ -29,8 +29,10 @@ func TestReadSettings(t *testing.T) {
 			want: Settings{NATS: "nats://h:1", S3: "http://h:2", Access: "a", Secret: "s"}},
 		{name: "cluster", env: map[string]string{
 			"PENSTOCK_NATS_URL": "nats://n", "PENSTOCK_S3_URL": "http://s", "PENSTOCK_NATS_USER": "u",
-			"PENSTOCK_NATS_PASSWORD_FILE": password, "PENSTOCK_S3_SECRET_KEY": "k", "LOAD_BUSY": "yes"},
-			want: Settings{NATS: "nats://n", S3: "http://s", User: "u", Password: "pass", Secret: "k", Busy: true}},
+			"PENSTOCK_NATS_PASSWORD_FILE": password, "PENSTOCK_S3_ACCESS_KEY_FILE": password, "PENSTOCK_S3_SECRET_KEY": "k",
+			"PENSTOCK_S3_SESSION_TOKEN": "t", "LOAD_BUSY": "yes"},
+			want: Settings{NATS: "nats://n", S3: "http://s", User: "u", Password: "pass", Access: "pass", Secret: "k",
+				Session: "t", Busy: true}},
 		{name: "half", env: map[string]string{"PENSTOCK_NATS_URL": "nats://n"}, wrong: "found only one of"},
 		{name: "nothing", env: map[string]string{"PENSTOCK_DATA": dir + "/none"}, wrong: "does a `penstock up` run"},
 		{name: "no secret", env: map[string]string{"PENSTOCK_S3_SECRET_KEY_FILE": dir + "/none"},

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 
@@ -95,6 +96,67 @@ func TestSubmitter(t *testing.T) {
 		t.Errorf("redeliveries %d, %v, expected none", again, err)
 	}
 
+	comeAgain(t, url, q)
+	if again, err := c.Redeliveries(t.Context()); again != 1 || err != nil {
+		t.Errorf("redeliveries %d, %v, expected one", again, err)
+	}
+	await(t, "the failed attempt is counted", func() bool { return c.FailedAttempts() == 1 })
+
 	s.Monitor = ""
 	expectRefused(t, s, "may this user ask for $JS.API.STREAM.LIST", "LOAD_MONITOR", "docs/loadtest.md")
+}
+
+// comeAgain has a worker fail a chunk once: it hands it back, and is given it again.
+func comeAgain(t *testing.T, url string, dispatcher *queue.Queue) {
+	t.Helper()
+	err := dispatcher.PublishChunks(t.Context(), []contracts.ChunkWork{
+		{V: contracts.Version, Job: "two", Work: contracts.Load, Pipeline: "k6"},
+		{V: contracts.Version, Job: "two", Work: contracts.Load, Pipeline: "k6", Chunk: 1},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	worker, err := queue.Connect(t.Context(), queue.Config{URL: url, User: "worker", Password: "worker"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer worker.Close()
+	chunks, err := worker.Chunks(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer chunks.Stop()
+	for _, settle := range []func(*queue.Message) error{
+		func(m *queue.Message) error { return m.Nak(0) },
+		func(m *queue.Message) error { return m.Ack(t.Context()) },
+		func(m *queue.Message) error { return m.Ack(t.Context()) },
+	} {
+		m, err := chunks.Next(t.Context())
+		if err == nil {
+			err = settle(m)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	err = worker.PublishEvent(t.Context(), contracts.Event{Job: "two", Kind: contracts.EventChunkFailed})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// await asks again and again until it is so.
+func await(t *testing.T, what string, so func() bool) {
+	t.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	limit := time.NewTimer(patience)
+	defer limit.Stop()
+	for !so() {
+		select {
+		case <-tick.C:
+		case <-limit.C:
+			t.Fatalf("it never came to this: %s", what)
+		}
+	}
 }

@@ -2,7 +2,9 @@
 // of the spike wait for one another, so that the time that is allowed is that of its backlog.
 import { life, options as k6, settings } from "./lib/scenario.js";
 
-const s = settings({ rate: 200, calm: 5, calmSeconds: 20, duration: 15, vus: 1000, bytes: 1000, p95: 20000, timeout: 120 });
+const s = settings({
+  rate: 200, calm: 5, calmSeconds: 20, duration: 15, vus: 1000, bytes: 1000, fastest: 250, p95: 20000, timeout: 120,
+});
 
 export const options = k6(s, {
   executor: "ramping-arrival-rate", startRate: s.calm, timeUnit: "1s", preAllocatedVUs: s.vus, maxVUs: s.vus,

@@ -53,7 +53,7 @@ func Start(ctx context.Context, program string, env []string, out io.Writer) (_ 
 	case <-ready:
 		return p, nil
 	case err := <-p.ended:
-		return nil, errors.Join(fmt.Errorf("penstock up ended before it was up: %w", err), os.RemoveAll(p.data))
+		return nil, errors.Join(errors.New("penstock up ended before it was up"), err, os.RemoveAll(p.data))
 	case <-ctx.Done():
 		return nil, errors.Join(context.Cause(ctx), p.Stop())
 	}
