@@ -8,8 +8,10 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/goccy/go-yaml"
 
@@ -97,6 +99,25 @@ func TestAlertsAreTested(t *testing.T) {
 	for name := range names {
 		t.Errorf("docs/runbooks/%s is missing", name)
 	}
+}
+
+// TestGraceOfAlert holds the alert on chunks that outlast the grace to the grace that workers have.
+func TestGraceOfAlert(t *testing.T) {
+	t.Parallel()
+	grace, err := time.ParseDuration(file(t, component(t, "monitoring"))["grace"].(string))
+	must(t, err)
+	seconds := strconv.Itoa(int(grace.Seconds()))
+	for _, rule := range alerts(t) {
+		if rule.Text("alert") != "PenstockChunksOutlastGrace" {
+			continue
+		}
+		if !strings.HasSuffix(rule.Text("expr"), " > "+seconds) ||
+			!strings.Contains(rule.Text("annotations.description"), " has "+seconds+" s ") {
+			t.Errorf("grace is %s: found %s, %s", grace, rule.Text("expr"), rule.Text("annotations.description"))
+		}
+		return
+	}
+	t.Error("there is no such alert")
 }
 
 // tested says of each alert whether some test has it speak, and whether some has it be silent.
