@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -163,6 +164,8 @@ func (s schema) check(path string, value any) (faults []string) {
 func (s schema) checkField(path, key string, value any) []string {
 	property, known := s.Properties[key]
 	switch {
+	case known && reflect.DeepEqual(property, schema{}):
+		return []string{fmt.Sprintf("%s.%s is new to us: take its definition over with -crds", path, key)}
 	case known:
 		return property.check(path+"."+key, value)
 	case s.Additional != nil:
@@ -207,6 +210,9 @@ func TestUnknownFields(t *testing.T) {
 	}{
 		{func(spec map[string]any) { spec["racks"] = 3 }, "has the field racks, which its definition does not know"},
 		{func(spec map[string]any) { spec["auth"] = "yes" }, "auth is yes, expected boolean"},
+		{func(spec map[string]any) {
+			Object(spec).At("reaper").(map[string]any)["tolerations"] = "none"
+		}, "reaper.tolerations is new to us: take its definition over"},
 		{func(spec map[string]any) {
 			delete(Object(spec).At("cassandra.clientEncryptionStores").(map[string]any), "keystoreSecretRef")
 		}, "lacks keystoreSecretRef"},

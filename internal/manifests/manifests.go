@@ -12,8 +12,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"iter"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -25,13 +28,27 @@ import (
 // Object is one object of Kubernetes, as decoded from YAML.
 type Object map[string]any
 
-// Render has kustomize render a folder. The error is tools.ErrMissing where kustomize is not installed.
+// Render has kustomize render an overlay. The error is tools.ErrMissing where kustomize is not installed.
 func Render(ctx context.Context, folder string) ([]Object, error) {
+	if err := look(filepath.Join(folder, "../..")); err != nil {
+		return nil, fmt.Errorf("render %s: %w", folder, err)
+	}
 	documents, err := build(ctx, folder)
 	if err != nil {
 		return nil, err
 	}
 	return decode(documents)
+}
+
+// look asks for the times of all files below a folder. kustomize reads them in a process of its own: Go takes a test
+// that looks at none of them for one that need not run again when they change.
+func look(folder string) error {
+	return filepath.WalkDir(folder, func(path string, _ fs.DirEntry, err error) error {
+		if err == nil {
+			_, err = os.Stat(path)
+		}
+		return err
+	})
 }
 
 // build gives what kustomize prints.

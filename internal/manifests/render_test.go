@@ -38,6 +38,9 @@ func render(t *testing.T, name string, folder func() (string, error)) []Object {
 	t.Helper()
 	once, _ := built.LoadOrStore(name, sync.OnceValues(func() ([]byte, error) {
 		path, err := folder()
+		if err == nil {
+			err = look(root)
+		}
 		if err != nil {
 			return nil, err
 		}
