@@ -159,7 +159,7 @@ func TestLeaderChange(t *testing.T) {
 	})
 }
 
-// awaitLag wants the lag, some time after a change of leaders, and never another but an error.
+// awaitLag wants KEDA to hear the lag, some time after a change of leaders.
 func awaitLag(t *testing.T, s scalers.Scaler, want int64) {
 	t.Helper()
 	await(t, "KEDA finds the leader", func() bool {
