@@ -32,7 +32,18 @@ type needs struct {
 // doctor asks each server for a sign of life, and for what Penstock needs of it.
 func (a *app) doctor() *cobra.Command {
 	var role string
+	var installation cluster
 	c := command("doctor", "Check NATS, S3 and the table", cobra.NoArgs, func(c *cobra.Command, _ []string) (err error) {
+		if err := installation.check(c); err != nil {
+			return err
+		}
+		if installation.asked {
+			all, err := installation.examine(c.Context())
+			if err != nil {
+				return err
+			}
+			return a.printCheckups(all)
+		}
 		if role != "" && !slices.Contains(queue.Roles(), queue.Role(role)) {
 			return usageError(fmt.Errorf("--role %q: expected dispatcher, worker or submitter", role))
 		}
@@ -55,6 +66,7 @@ func (a *app) doctor() *cobra.Command {
 		return a.printCheckups(p.examine(c.Context(), queue.Role(role)))
 	})
 	c.Flags().StringVar(&role, "role", "", "look as the NATS user of dispatcher, worker or submitter, and list its needs")
+	installation.addFlags(c)
 	return c
 }
 
@@ -150,7 +162,10 @@ func (n *needs) print(to io.Writer) {
 }
 
 func (a *app) printCheckups(all []checkup) error {
-	sick := false
+	sick, width := false, 6
+	for _, c := range all {
+		width = max(width, len(c.Part))
+	}
 	for _, c := range all {
 		sick = sick || !c.OK
 		if a.output == "json" {
@@ -160,7 +175,7 @@ func (a *app) printCheckups(all []checkup) error {
 		if !c.OK {
 			word = "FAIL"
 		}
-		fmt.Fprintf(a.Out, "%s  %-6s %s\n", word, c.Part, c.Detail)
+		fmt.Fprintf(a.Out, "%s  %-*s %s\n", word, width, c.Part, c.Detail)
 		if c.Hint != "" {
 			fmt.Fprintf(a.Out, "      hint: %s\n", c.Hint)
 		}

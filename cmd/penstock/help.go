@@ -50,5 +50,9 @@ missing or differs, the exit code is 1; after a --repair that mended all, 3. --r
 		{"trace", `
 PIPELINE is a file, or the name of an applied pipeline. Every column of the primary key is given, as
 device_id=a ts=2026-01-01T00:00:00Z; the partition key alone shows the static columns.`},
+		{"doctor", `
+With --kubernetes it looks at an installation on Kubernetes instead, by kubectl: KEDA and what it is told to scale,
+NATS, secrets, K8ssandra, pods. It changes nothing. Exit code: 0 all is well, 1 something is wrong or may not be
+looked at.`},
 	}
 }

@@ -2,6 +2,8 @@ package main
 
 import (
 	"flag"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -20,6 +22,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("PENSTOCK_DATA", e.WorkDir+"/data")
 			e.Setenv("PENSTOCK_WORKERS", "2")
+			e.Setenv("BIN", filepath.SplitList(os.Getenv("PATH"))[0]) // where testscript puts penstock
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "sql": sqlQuery, "job": jobEnv},
