@@ -110,9 +110,10 @@ func TestMigration(t *testing.T) {
 		t.Errorf("the app's role cannot load: %v\n%s", err, out)
 	}
 	m.write("more.yaml", "name: more\nsource: {format: csv}\n"+
-		"table: {keyspace: lab, name: more, partition_key: [device_id], create: true}\n"+
+		"table: {keyspace: other, name: more, partition_key: [device_id], create: true}\n"+
 		"columns: [{name: device_id, type: text}]\n")
-	out, err := m.penstock("load", filepath.Join(m.dir, "more.yaml"), filepath.Join(m.dir, "readings.csv"))
+	more := []string{"load", filepath.Join(m.dir, "more.yaml"), filepath.Join(m.dir, "readings.csv")}
+	out, err := m.penstock(more...)
 	if err == nil || !strings.Contains(out, "CREATE") {
 		t.Errorf("the app's role makes a table: %v\n%s\nexpected that it is denied CREATE", err, out)
 	}
@@ -120,6 +121,12 @@ func TestMigration(t *testing.T) {
 	m.succeeds("another-password")
 	if out, err := m.penstock(load...); err != nil {
 		t.Errorf("the app's role cannot load with its new password: %v\n%s", err, out)
+	}
+	job := find(t, overlay(t, "dev-k8ssandra"), "Job", "penstock-migrate")
+	m.env = append(m.env, "CREATE="+env(job.List("spec.template.spec.containers")[0])["CREATE"])
+	m.succeeds("another-password")
+	if out, err := m.penstock(more...); err != nil {
+		t.Errorf("the app's role cannot make a table in the overlay for development: %v\n%s", err, out)
 	}
 	m.fails()
 }

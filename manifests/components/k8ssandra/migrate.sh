@@ -5,6 +5,7 @@
 #   SUPERUSER, APP     folders with the files username and password, as secrets are mounted
 #   SCHEMA             the CQL file
 #   KEYSPACES          names, blanks between them
+#   CREATE             yes: the role may make keyspaces and tables, and has all rights on what it makes; for development
 #   CQL_PORT           9042 where it is not set
 #   SSL_CERTFILE       the CA's PEM file: the connection is encrypted
 #   WAIT               seconds to wait for Cassandra, 900 where it is not set
@@ -59,6 +60,7 @@ known="SELECT role FROM system_auth.roles WHERE role = '$(quoted "$app" "'")'"
     echo "GRANT MODIFY ON KEYSPACE \"$keyspace\" TO $role;"
     echo "GRANT SELECT ON KEYSPACE \"$keyspace\" TO $role;"
   done
+  if [ "${CREATE:-}" = yes ]; then echo "GRANT CREATE ON ALL KEYSPACES TO $role;"; fi
 } > "$scratch/role.cql"
 cql admin -f "$scratch/role.cql"
 echo "migrate: done: $SCHEMA, and the role $app for $KEYSPACES"
