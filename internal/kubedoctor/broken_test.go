@@ -82,6 +82,11 @@ func brokenNATS() []broken {
 			w.raw = nil
 			w.condition(t, "ScaledObject/penstock-worker", "Ready", "False", "TriggerError", "")
 		}},
+		{"endpoint that does not answer, with a fallback", "kind", func(t *testing.T, w *world) {
+			w.raw = nil
+			set(w.find(t, "ScaledObject/penstock-worker"), []any{"s0-nats-jetstream-CHUNKS"}, "status", "externalMetricNames")
+			set(w.find(t, "ScaledObject/penstock-worker"), "Failing", "status", "health", "s0-nats-jetstream-CHUNKS", "status")
+		}},
 		{"endpoint of something else", "kind", func(t *testing.T, w *world) {
 			w.raw[monitorOf(0)] = "<html>"
 			w.condition(t, "ScaledObject/penstock-worker", "Ready", "Unknown", "", "")

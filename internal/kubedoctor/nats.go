@@ -34,7 +34,7 @@ func (c *installation) serverFinding(o *scaledObject, t *trigger, m *monitor) Fi
 		return fault(part, fmt.Sprintf("%s asks NATS at %s: %s", o, where, m.wrong), endpoint)
 	case len(m.servers) == 0 && m.refused.kind == forbidden:
 		return fault(part, fmt.Sprintf("NATS at %s may not be asked: %s", where, m.refused.said), m.refused.hint())
-	case len(m.servers) == 0 && o.Status.Conditions.find("Ready").Status == "True":
+	case len(m.servers) == 0 && o.content():
 		return well(part, fmt.Sprintf("KEDA reaches %s; from here it could not be asked what it has (%s)", where,
 			m.refused.said))
 	case len(m.servers) == 0:

@@ -161,7 +161,11 @@ type scaledObject struct {
 		MinReplicaCount, MaxReplicaCount *int
 		Triggers                         []trigger
 	}
-	Status struct{ Conditions conditions }
+	Status struct {
+		Conditions          conditions
+		ExternalMetricNames []string
+		Health              map[string]struct{ Status string } // Happy or Failing, by metric
+	}
 }
 
 func (o *scaledObject) String() string { return "ScaledObject/" + o.Metadata.Name }

@@ -49,6 +49,16 @@ func (o *scaledObject) scales(w *workload) bool {
 	return cmp.Or(o.Spec.ScaleTargetRef.Kind, "Deployment") == w.Kind && o.Spec.ScaleTargetRef.Name == w.Metadata.Name
 }
 
+// content says that KEDA hears from NATS. Where there is a fallback it calls a ScaledObject Ready even if it does not.
+func (o *scaledObject) content() bool {
+	for _, metric := range o.Status.ExternalMetricNames {
+		if o.Status.Health[metric].Status == "Failing" {
+			return false
+		}
+	}
+	return o.Status.Conditions.find("Ready").Status == "True" && o.Status.Conditions.find("Fallback").Status != "True"
+}
+
 // trigger is the one that asks NATS, nil where there is none.
 func (o *scaledObject) trigger() *trigger {
 	for i := range o.Spec.Triggers {
@@ -152,7 +162,8 @@ func (c *installation) stateFaults(o *scaledObject) []Finding {
 	}
 	if fallback := state.find("Fallback"); fallback.Status == "True" {
 		all = append(all, fault(part, fmt.Sprintf("%s is in Fallback (%s): expected that KEDA hears from NATS how much waits",
-			o, fallback.orStatus()), "workers are kept, and their number does not follow what waits: mend what is said of nats"))
+			o, fallback.orStatus()), "the number of workers does not follow what waits: mend what is said of nats; where "+
+			"that is well, is it KEDA alone that does not get there (DNS, NetworkPolicies)? "+describe))
 	}
 	if paused := state.find("Paused"); paused.Status == "True" {
 		all = append(all, fault(part, fmt.Sprintf("%s is paused (%s): expected KEDA to scale the workers", o,
