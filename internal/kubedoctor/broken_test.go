@@ -77,6 +77,10 @@ func brokenNATS() []broken {
 		{"endpoint without a namespace", "kind", endpoint("nats-headless:8222")},
 		{"endpoint of no Service", "kind", endpoint("queue.penstock.svc.cluster.local:8222")},
 		{"endpoint with a port that the Service lacks", "kind", endpoint("nats.penstock:8222")},
+		{"endpoint of a Service without a selector", "kind", func(t *testing.T, w *world) {
+			delete(w.find(t, "Service/nats-headless").At("spec").(map[string]any), "selector")
+			w.condition(t, "ScaledObject/penstock-worker", "Fallback", "True", "FallbackExists", "")
+		}},
 		{"endpoint without pods", "kind", func(t *testing.T, w *world) { w.remove(t, "Pod/nats-0") }},
 		{"endpoint that does not answer", "kind", func(t *testing.T, w *world) {
 			w.raw = nil

@@ -94,8 +94,6 @@ func TestWays(t *testing.T) {
 			https: true, want: []string{"/api/v1/namespaces/lab/pods/https:nats-0:8223/proxy"}},
 		"without a target": {service: `{"spec": {"selector": {"app": "nats"}, "ports": [{"port": 80}]}}`,
 			want: []string{"/api/v1/namespaces/lab/pods/nats-0:80/proxy"}},
-		"without a selector": {service: `{"spec": {"ports": [{"port": 80}]}}`,
-			want: []string{"/api/v1/namespaces/lab/services/queue:80/proxy"}},
 		"no such port": {service: `{"spec": {"ports": [{"port": 81}]}}`, wrong: "has no port 80: it has 81"},
 		"no such name": {service: `{"spec": {"selector": {"app": "nats"}, "ports": [{"port": 80, "targetPort": "web"}]}}`,
 			wrong: "selects no pod with the port web"},

@@ -135,6 +135,11 @@ func (c *installation) askService(ctx context.Context, ask Kubectl, a address, m
 	if a.namespace != c.namespace {
 		pods = many[pod](ctx, ask, "--namespace="+a.namespace, "pods")
 	}
+	if len(found.items[0].Spec.Selector) == 0 {
+		m.refused = &Refusal{other, fmt.Sprintf("Service/%s in %s has no selector, and the API server leads to pods alone",
+			a.service, a.namespace)}
+		return
+	}
 	var paths []string
 	if paths, m.wrong = ways(a, found.items[0], pods.items); m.wrong != "" && pods.refused != nil {
 		m.wrong, m.refused = "", pods.refused
@@ -155,15 +160,10 @@ func ways(a address, s service, pods []pod) (paths []string, wrong string) {
 	if a.https {
 		scheme = "https:"
 	}
-	proxy := func(kind, name, port string) string {
-		return fmt.Sprintf("/api/v1/namespaces/%s/%s/%s%s:%s/proxy", a.namespace, kind, scheme, name, port)
-	}
-	if len(s.Spec.Selector) == 0 {
-		return []string{proxy("services", a.service, a.port)}, ""
-	}
 	for _, p := range pods {
 		if port := p.port(target); p.has(s.Spec.Selector) && p.Metadata.DeletionTimestamp == "" && port != "" {
-			paths = append(paths, proxy("pods", p.Metadata.Name, port))
+			paths = append(paths, fmt.Sprintf("/api/v1/namespaces/%s/pods/%s%s:%s/proxy", a.namespace, scheme,
+				p.Metadata.Name, port))
 		}
 	}
 	if len(paths) == 0 {
