@@ -78,3 +78,34 @@ func TestEnvironment(t *testing.T) {
 		}
 	}
 }
+
+// TestDemo brings each file to the store, and has a pod apply its pipeline and load it: Cassandra's addresses are the
+// pods' alone.
+func TestDemo(t *testing.T) {
+	t.Parallel()
+	env, called := tools(t, "kubectl", "curl")
+	cmd := exec.Command("tilt/demo")
+	cmd.Dir, cmd.Env = root, env
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	got := called()
+	const pod = "kubectl --namespace penstock exec --stdin deployment/penstock-dispatcher -- /penstock "
+	for _, file := range []string{"artists.ndjson", "lyrics.ndjson", "meetups.csv"} {
+		pipeline, _, _ := strings.Cut(file, ".")
+		for _, want := range []string{
+			" --upload-file examples/lyrics/" + file + " http://127.0.0.1:9000/demo/" + file + "\n",
+			pod + "apply -\n",
+			pod + "submit --wait " + pipeline + " s3://demo/" + file + "\n",
+		} {
+			_, rest, found := strings.Cut(got, want)
+			if !found {
+				t.Fatalf("expected %q next, of the calls\n%s", want, called())
+			}
+			got = rest
+		}
+	}
+	if strings.Contains(called(), "dev-penstock") {
+		t.Errorf("a password is among the arguments:\n%s", called())
+	}
+}
