@@ -31,10 +31,7 @@ func Enclose(inside func(dir string) int) (int, error) {
 	if os.Geteuid() != 0 {
 		return 1, errors.New("a cluster needs root: for namespaces, mounts and containers")
 	}
-	if err := removeRemains(); err != nil {
-		return 1, err
-	}
-	own, err := newRealm()
+	own, err := enter()
 	if err != nil {
 		return 1, err
 	}

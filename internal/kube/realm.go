@@ -21,14 +21,32 @@ const lockName = "lock"
 
 const cgroups = "/sys/fs/cgroup"
 
-// realm is what the kernel does not free by itself: a folder, and control groups of its name. While it is in use its
-// lock is held, which ends with the process.
+// realm is what the kernel does not free by itself: a folder, and control groups of its name. While it is in use both
+// are locked, which ends with the process. The groups need a lock of their own: whoever has another temporary folder,
+// or sits in a cluster, sees them and not the folder.
 type realm struct {
-	dir  string
-	lock *os.File
+	dir   string
+	locks []*os.File
 }
 
-// newRealm makes a folder, locks it and makes its control groups.
+// enter removes what others left behind and makes a realm. One process at a time does so: a realm that is just being
+// made has no locks yet.
+func enter() (*realm, error) {
+	turn, err := os.Open(cgroups)
+	if err != nil {
+		return nil, fmt.Errorf("look for control groups: %w", err)
+	}
+	defer turn.Close()
+	if err := syscall.Flock(int(turn.Fd()), syscall.LOCK_EX); err != nil {
+		return nil, fmt.Errorf("lock the control groups: %w", err)
+	}
+	if err := removeRemains(); err != nil {
+		return nil, err
+	}
+	return newRealm()
+}
+
+// newRealm makes a folder and its control groups and locks them.
 func newRealm() (*realm, error) {
 	dir, err := os.MkdirTemp("", realmPrefix)
 	if err != nil {
@@ -37,26 +55,64 @@ func newRealm() (*realm, error) {
 	if err := os.Chmod(dir, 0o755); err != nil { // containers of other users pass through
 		return nil, fmt.Errorf("open the cluster's folder: %w", err)
 	}
-	lock, err := os.OpenFile(filepath.Join(dir, lockName), os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
+	if err := os.WriteFile(filepath.Join(dir, lockName), nil, 0o600); err != nil {
 		return nil, fmt.Errorf("lock the cluster's folder: %w", err)
 	}
-	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		return nil, fmt.Errorf("lock the cluster's folder: %w", err)
+	r := &realm{dir: dir}
+	if err := r.makeCgroups(); err != nil {
+		return nil, err
 	}
-	r := &realm{dir: dir, lock: lock}
-	return r, r.makeCgroups()
+	if !r.lock() {
+		return nil, fmt.Errorf("lock the cluster's folder %s: somebody else did", dir)
+	}
+	return r, nil
+}
+
+// lock locks what there is of folder and groups, all or nothing: false where somebody else has.
+func (r *realm) lock() bool {
+	for _, path := range append(r.groups(), filepath.Join(r.dir, lockName)) {
+		f, err := os.Open(path)
+		if errors.Is(err, os.ErrNotExist) {
+			continue
+		}
+		if err == nil {
+			r.locks = append(r.locks, f)
+			err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		}
+		if err != nil {
+			_ = r.unlock()
+			return false
+		}
+	}
+	return true
+}
+
+func (r *realm) unlock() error {
+	var errs []error
+	for _, f := range r.locks {
+		errs = append(errs, f.Close())
+	}
+	r.locks = nil
+	return errors.Join(errs...)
+}
+
+// groups are where the control groups are, or would be.
+func (r *realm) groups() []string {
+	var paths []string
+	for _, root := range hierarchies() {
+		paths = append(paths, filepath.Join(root, filepath.Base(r.dir)))
+	}
+	return paths
 }
 
 // makeCgroups makes one in each hierarchy of version 1, or the one of version 2.
 func (r *realm) makeCgroups() error {
-	for _, root := range hierarchies() {
-		group := filepath.Join(root, filepath.Base(r.dir))
+	for _, group := range r.groups() {
 		if err := os.Mkdir(group, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
 			return fmt.Errorf("make a control group: %w", err)
 		}
 		for _, file := range []string{"cpuset.cpus", "cpuset.mems"} { // in version 1 they begin empty
-			if value, err := os.ReadFile(filepath.Join(root, file)); err == nil {
+			if value, err := os.ReadFile(filepath.Join(filepath.Dir(group), file)); err == nil {
 				if err := os.WriteFile(filepath.Join(group, file), value, 0o644); err != nil {
 					return fmt.Errorf("set up a control group: %w", err)
 				}
@@ -86,10 +142,10 @@ func hierarchies() []string {
 // end: it waits for that.
 func (r *realm) remove() error {
 	for limit := time.Now().Add(time.Minute); ; {
-		err := errors.Join(removeCgroups(filepath.Base(r.dir)), r.removeFolder())
+		err := errors.Join(r.removeCgroups(), r.removeFolder())
 		busy := errors.Is(err, syscall.EBUSY) || errors.Is(err, syscall.ENOTEMPTY)
 		if !busy || time.Now().After(limit) {
-			return errors.Join(err, r.lock.Close())
+			return errors.Join(err, r.unlock())
 		}
 		<-time.After(100 * time.Millisecond)
 	}
@@ -123,36 +179,18 @@ func removeRemains() error {
 		}
 	}
 	for name := range names {
-		if r := abandoned(filepath.Join(os.TempDir(), name)); r != nil {
+		if r := (&realm{dir: filepath.Join(os.TempDir(), name)}); r.lock() {
 			errs = append(errs, r.remove())
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// abandoned is the realm of the folder if nobody holds its lock. A folder without one is left alone: somebody is just
-// about to take it.
-func abandoned(dir string) *realm {
-	path := filepath.Join(dir, lockName)
-	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
-		path = os.DevNull // only control groups are left
-	}
-	lock, err := os.OpenFile(path, os.O_RDWR, 0)
-	if err != nil {
-		return nil
-	}
-	if syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) != nil && path != os.DevNull {
-		_ = lock.Close()
-		return nil
-	}
-	return &realm{dir: dir, lock: lock}
-}
-
-// removeCgroups removes the groups of that name from every hierarchy, the innermost first.
-func removeCgroups(name string) error {
+// removeCgroups removes the groups from every hierarchy, the innermost first.
+func (r *realm) removeCgroups() error {
 	var groups []string
-	for _, root := range hierarchies() {
-		_ = filepath.WalkDir(filepath.Join(root, name), func(path string, e os.DirEntry, err error) error {
+	for _, group := range r.groups() {
+		_ = filepath.WalkDir(group, func(path string, e os.DirEntry, err error) error {
 			if err == nil && e.IsDir() {
 				groups = append(groups, path)
 			}

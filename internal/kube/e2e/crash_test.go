@@ -53,12 +53,15 @@ echo ` + dir + `
 	return 3
 }
 
-// TestNothingIsLeft ends an enclosure in the orderly way, and another one by SIGKILL: the next one cleans up after it.
+// TestNothingIsLeft ends an enclosure in the orderly way, and another one by SIGKILL: the next one cleans up after it,
+// and not before, from wherever it looks.
 func TestNothingIsLeft(t *testing.T) {
 	before := outside(t)
 	dir := enclose(t, "pass", nil)
 	expectGone(t, dir, before)
-	dir = enclose(t, "hold", func(cmd *exec.Cmd) {
+	dir = enclose(t, "hold", func(dir string, cmd *exec.Cmd) {
+		enclose(t, "pass", nil, "TMPDIR="+t.TempDir())
+		expectWhole(t, dir)
 		if err := cmd.Process.Kill(); err != nil {
 			t.Error(err)
 		}
@@ -72,10 +75,10 @@ func TestNothingIsLeft(t *testing.T) {
 
 // enclose runs this program in a mode and returns, once every process of it is gone, which folder it had. then is
 // called as soon as that is known.
-func enclose(t *testing.T, mode string, then func(*exec.Cmd)) string {
+func enclose(t *testing.T, mode string, then func(dir string, cmd *exec.Cmd), env ...string) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
-	cmd.Env = append(os.Environ(), enclosed+"="+mode)
+	cmd.Env = append(append(os.Environ(), enclosed+"="+mode), env...)
 	var errOut bytes.Buffer
 	cmd.Stderr = &errOut
 	in, err := cmd.StdinPipe()
@@ -95,15 +98,16 @@ func enclose(t *testing.T, mode string, then func(*exec.Cmd)) string {
 	if err != nil {
 		t.Fatalf("%v: it said nothing: %s", err, &errOut)
 	}
+	dir = strings.TrimSpace(dir)
 	if then != nil {
-		then(cmd)
+		then(dir, cmd)
 	}
 	_, _ = io.Copy(io.Discard, lines) // ends when the last process does that holds the other end
 	err = cmd.Wait()
 	if code := cmd.ProcessState.ExitCode(); then == nil && code != 3 {
 		t.Errorf("exit %d (%v), expected that of what is inside: %s", code, err, &errOut)
 	}
-	return strings.TrimSpace(dir)
+	return dir
 }
 
 // outside is what must be as it was: mounts and links of this machine.
@@ -126,6 +130,23 @@ func groups(dir string) []string {
 	one, _ := filepath.Glob(filepath.Join("/sys/fs/cgroup", name))       // the pattern is well-formed
 	many, _ := filepath.Glob(filepath.Join("/sys/fs/cgroup", "*", name)) // and so is this
 	return append(one, many...)
+}
+
+// expectWhole sees to it that nobody took anything away.
+func expectWhole(t *testing.T, dir string) {
+	t.Helper()
+	if _, err := os.Stat(dir); err != nil {
+		t.Error(err)
+	}
+	all := groups(dir)
+	if len(all) == 0 {
+		t.Error("its control groups are gone")
+	}
+	for _, g := range all {
+		if _, err := os.Stat(filepath.Join(g, "kubepods", "pod")); err != nil {
+			t.Error(err)
+		}
+	}
 }
 
 func expectGone(t *testing.T, dir, before string) {
