@@ -3,40 +3,14 @@ package main
 import (
 	"bytes"
 	"fmt"
-	"io/fs"
-	"os"
 	"path"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
-)
 
-// pages are the Markdown files of the project by their path from its root.
-func pages(t *testing.T) map[string]string {
-	t.Helper()
-	found := map[string]string{}
-	err := filepath.WalkDir("../..", func(file string, e fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		name := e.Name()
-		if e.IsDir() && (name == "bin" || name == "testdata" || len(name) > 2 && strings.HasPrefix(name, ".")) {
-			return fs.SkipDir
-		}
-		if e.IsDir() || filepath.Ext(name) != ".md" {
-			return nil
-		}
-		text, err := os.ReadFile(file)
-		found[strings.TrimPrefix(filepath.ToSlash(file), "../../")] = string(text)
-		return err
-	})
-	if err != nil || found["README.md"] == "" {
-		t.Fatalf("found %d pages, expected README.md among them: %v", len(found), err)
-	}
-	return found
-}
+	"github.com/penstock-io/penstock/internal/testenv"
+)
 
 var (
 	fence  = regexp.MustCompile("(?ms)^```(?:sh|bash)\n(.*?)^```")
@@ -48,7 +22,7 @@ var (
 func TestDocumentedCommands(t *testing.T) {
 	t.Parallel()
 	seen := 0
-	for page, text := range pages(t) {
+	for page, text := range testenv.Pages(t, "../..") {
 		if page == "CHANGELOG.md" || strings.HasPrefix(page, "docs/decisions/") {
 			continue // they speak of what was, and of what was left aside
 		}
@@ -168,7 +142,7 @@ func TestTutorialSettings(t *testing.T) {
 	for _, s := range settings {
 		known = append(known, s.env(), s.env()+"_FILE")
 	}
-	for page, text := range pages(t) {
+	for page, text := range testenv.Pages(t, "../..") {
 		if !strings.HasPrefix(page, "docs/tutorials/") && page != "README.md" && page != "manifests/README.md" {
 			continue
 		}
@@ -183,7 +157,7 @@ func TestTutorialSettings(t *testing.T) {
 // TestTutorialPipelines has the program look at the pipelines that the tutorials apply.
 func TestTutorialPipelines(t *testing.T) {
 	t.Parallel()
-	text := pages(t)["docs/tutorials/kind.md"]
+	text := testenv.Pages(t, "../..")["docs/tutorials/kind.md"]
 	applied := regexp.MustCompile(`(?s)apply - <<'YAML'\n(.*?)\nYAML\n`).FindStringSubmatch(text)
 	if applied == nil {
 		t.Fatal("docs/tutorials/kind.md applies no pipeline")

@@ -3,7 +3,6 @@ package manifests
 import (
 	"cmp"
 	"fmt"
-	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -12,32 +11,11 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/penstock-io/penstock/internal/testenv"
 )
 
 const project = "../.."
-
-// pages are the Markdown files of the project by their path from its root.
-func pages(t *testing.T) map[string]string {
-	t.Helper()
-	found := map[string]string{}
-	must(t, filepath.WalkDir(project, func(file string, e fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		name := e.Name()
-		if e.IsDir() && (name == "bin" || name == "testdata" || len(name) > 2 && strings.HasPrefix(name, ".")) {
-			return fs.SkipDir
-		}
-		if e.IsDir() || filepath.Ext(name) != ".md" {
-			return nil
-		}
-		text, err := os.ReadFile(file)
-		relative, _ := filepath.Rel(project, file)
-		found[filepath.ToSlash(relative)] = string(text)
-		return err
-	}))
-	return found
-}
 
 // code is what links and headings are not looked for in.
 var (
@@ -51,7 +29,7 @@ var (
 // TestLinks holds each link between pages to a file and, where it names one, a heading that are there.
 func TestLinks(t *testing.T) {
 	t.Parallel()
-	pages, links := pages(t), 0
+	pages, links := testenv.Pages(t, project), 0
 	for page, text := range pages {
 		text = spans.ReplaceAllString(code.ReplaceAllString(text, ""), "``")
 		for _, m := range link.FindAllStringSubmatch(text, -1) {
@@ -90,7 +68,7 @@ func anchors(text string) (names []string) {
 func TestDocumentedPaths(t *testing.T) {
 	t.Parallel()
 	paths := regexp.MustCompile(`\b(?:manifests|docs|examples|tilt|internal)/[A-Za-z0-9_./-]*[A-Za-z0-9]`)
-	for page, text := range pages(t) {
+	for page, text := range testenv.Pages(t, project) {
 		if !strings.HasPrefix(page, "docs/tutorials/") && !strings.HasPrefix(page, "docs/runbooks/") &&
 			page != "README.md" && page != "manifests/README.md" {
 			continue
@@ -124,7 +102,7 @@ func TestDocumentedNames(t *testing.T) {
 		}
 	}
 	named := regexp.MustCompile(`\bpenstock-[a-z0-9-]*[a-z0-9]`)
-	for page, text := range pages(t) {
+	for page, text := range testenv.Pages(t, project) {
 		if !strings.HasPrefix(page, "docs/tutorials/") && !strings.HasPrefix(page, "docs/runbooks/") {
 			continue
 		}
