@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -64,11 +65,16 @@ func startS3(ctx context.Context, v values, dir, natsURL string) (*s3.Server, er
 	if err != nil {
 		return nil, err
 	}
-	return s3.Start(ctx, s3.Config{
+	server, err := s3.Start(ctx, s3.Config{
 		Dir: filepath.Join(dir, "s3"), AccessKey: keys.Access, SecretKey: keys.Secret, NATSURL: natsURL,
 		NATSSubject: contracts.Subjects{Prefix: v.str("nats_prefix")}.Notifications(),
 		Silent:      []string{v.str("state_bucket"), v.str("rejects_bucket")},
 	})
+	if contracts.KindOf(err) == contracts.KindUnavailable {
+		return nil, fmt.Errorf("%w: is nats-server up, and PENSTOCK_NATS_URL (%s) its address as seen from here?",
+			err, redacted(natsURL))
+	}
+	return server, err
 }
 
 // Close stops what was started, S3 first: it may still have news for NATS.

@@ -61,7 +61,14 @@ func (a *app) submit() *cobra.Command {
 				}
 				return a.finish(report)
 			}
-			return a.publish(c.Context(), p, job)
+			if err := a.publish(c.Context(), p, job); err != nil {
+				return err
+			}
+			if p.solo() {
+				fmt.Fprintln(a.Err, "published, but nobody works on it: expected --nats, or a `penstock up` on the same --data, "+
+					"which takes it up when it starts")
+			}
+			return nil
 		})
 	f.add(c)
 	c.Flags().BoolVar(&wait, "wait", false, "wait for the report")

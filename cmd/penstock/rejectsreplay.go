@@ -58,7 +58,7 @@ func (a *app) warnOfReplay(old contracts.AcceptedJob, job contracts.Job) {
 		fmt.Fprintf(a.Err, "pipeline %s is as it was: expect the same rejects, unless the table has changed\n", job.Pipeline)
 	}
 	if job.Rejects != "" {
-		fmt.Fprintln(a.Err, "these records now win over later records of the same keys, in their files and in jobs since: "+
+		fmt.Fprintln(a.Err, "these records will win over later records of the same keys, in their files and in jobs since: "+
 			"--whole loads their files again in order")
 	}
 }
