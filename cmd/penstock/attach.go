@@ -75,7 +75,7 @@ func (info upInfo) reach(v values, dir string) (map[string]string, error) {
 	if v.given("s3_url") {
 		return set, nil
 	}
-	keys, err := folderKeys(filepath.Join(dir, "credentials.json"))
+	keys, err := folderKeys(dir)
 	set["s3_access_key"], set["s3_secret_key"] = keys.Access, keys.Secret
 	return set, err
 }

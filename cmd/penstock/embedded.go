@@ -15,13 +15,15 @@ import (
 	"github.com/penstock-io/penstock/contracts"
 	"github.com/penstock-io/penstock/internal/embedded/nats"
 	"github.com/penstock-io/penstock/internal/embedded/s3"
+	"github.com/penstock-io/penstock/internal/queue"
 )
 
 // embedded are the servers that run in this process because none were configured.
 type embedded struct {
-	nats *nats.Server // nil where NATS is configured
-	s3   *s3.Server   // nil where S3 is configured
-	lock *folderLock
+	nats   *nats.Server // nil where NATS is configured
+	s3     *s3.Server   // nil where S3 is configured
+	notify *queue.Queue // takes what s3 tells; nil without it
+	lock   *folderLock
 }
 
 // startEmbedded starts what is not configured; nil where everything is.
@@ -45,42 +47,62 @@ func startEmbedded(ctx context.Context, v values, log *slog.Logger) (_ *embedded
 	if e.lock, err = lockFolder(dir); err != nil {
 		return nil, err
 	}
-	natsURL := v.str("nats_url")
 	if !v.given("nats_url") {
 		if e.nats, err = nats.Start(ctx, nats.Config{Dir: filepath.Join(dir, "nats"), Log: log}); err != nil {
 			return nil, err
 		}
-		natsURL = e.nats.URL()
 	}
 	if !v.given("s3_url") {
-		if e.s3, err = startS3(ctx, v, dir, natsURL); err != nil {
+		if err = e.startS3(ctx, v, dir, log); err != nil {
 			return nil, err
 		}
 	}
 	return e, nil
 }
 
-func startS3(ctx context.Context, v values, dir, natsURL string) (*s3.Server, error) {
-	keys, err := folderKeys(filepath.Join(dir, "credentials.json"))
+func (e *embedded) startS3(ctx context.Context, v values, dir string, log *slog.Logger) error {
+	keys, err := gatewayKeys(v, dir)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	server, err := s3.Start(ctx, s3.Config{
-		Dir: filepath.Join(dir, "s3"), AccessKey: keys.Access, SecretKey: keys.Secret, NATSURL: natsURL,
-		NATSSubject: contracts.Subjects{Prefix: v.str("nats_prefix")}.Notifications(),
-		Silent:      []string{v.str("state_bucket"), v.str("rejects_bucket")},
-	})
+	cfg := natsConfig(v, e.nats)
+	cfg.Name, cfg.Log = "penstock s3", log
+	e.notify, err = queue.Connect(ctx, cfg)
 	if contracts.KindOf(err) == contracts.KindUnavailable {
-		return nil, fmt.Errorf("%w: is nats-server up, and PENSTOCK_NATS_URL (%s) its address as seen from here?",
-			err, redacted(natsURL))
+		return fmt.Errorf("embedded S3, to tell what arrives: %w And is PENSTOCK_NATS_URL its address as seen from here?",
+			err)
 	}
-	return server, err
+	if err != nil {
+		return fmt.Errorf("embedded S3, to tell what arrives: %w", err)
+	}
+	e.s3, err = s3.Start(ctx, s3.Config{
+		Dir: filepath.Join(dir, "s3"), AccessKey: keys.Access, SecretKey: keys.Secret, Notify: e.notify.Notify,
+		Silent: []string{v.str("state_bucket"), v.str("rejects_bucket")},
+	})
+	return err
+}
+
+// natsConfig is how to connect to the embedded server, or to the one that is configured where that is nil.
+func natsConfig(v values, server *nats.Server) queue.Config {
+	if server != nil {
+		return queue.Config{URL: server.URL(), Prefix: v.str("nats_prefix")}
+	}
+	replicas, _ := v.integer("nats_replicas", 0) // check has seen to it
+	return queue.Config{
+		URL: v.str("nats_url"), Prefix: v.str("nats_prefix"), User: v.str("nats_user"), Password: v.str("nats_password"),
+		Token: v.str("nats_token"), CredsFile: v.str("nats_creds"), NKeyFile: v.str("nats_nkey"),
+		CAFile: v.str("nats_ca"), CertFile: v.str("nats_cert"), KeyFile: v.str("nats_key"),
+		Inbox: v.str("nats_inbox"), Replicas: replicas,
+	}
 }
 
 // Close stops what was started, S3 first: it may still have news for NATS.
 func (e *embedded) Close() (err error) {
 	if e.s3 != nil {
 		err = e.s3.Close()
+	}
+	if e.notify != nil {
+		e.notify.Close()
 	}
 	if e.nats != nil {
 		e.nats.Close()
@@ -91,21 +113,46 @@ func (e *embedded) Close() (err error) {
 	return err
 }
 
+// keysFile holds, in the data folder, what opens the embedded S3 gateway.
+const keysFile = "credentials.json"
+
 // keyPair opens the embedded S3 gateway. It is made once for a data folder, so that other tools may be given it.
 type keyPair struct {
 	Access string `json:"access_key"`
 	Secret string `json:"secret_key"`
 }
 
-func folderKeys(path string) (keyPair, error) {
+// gatewayKeys are those that are configured, and then the folder's from now on, or the folder's.
+func gatewayKeys(v values, dir string) (keyPair, error) {
+	k := keyPair{v.str("s3_access_key"), v.str("s3_secret_key")}
+	switch {
+	case k == keyPair{}:
+		return folderKeys(dir)
+	case k.Access == "" || k.Secret == "":
+		return k, contracts.Errorf(contracts.KindConfig, "keys of the embedded S3 gateway: found only one of "+
+			"PENSTOCK_S3_ACCESS_KEY and PENSTOCK_S3_SECRET_KEY: set both or neither")
+	}
+	return k, k.write(dir)
+}
+
+func (k keyPair) write(dir string) error {
+	data, err := json.Marshal(k)
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, keysFile), data, 0o600)
+	}
+	if err != nil {
+		return contracts.Errorf(contracts.KindConfig, "keys of the embedded S3 gateway: %w", err)
+	}
+	return nil
+}
+
+func folderKeys(dir string) (keyPair, error) {
 	var k keyPair
+	path := filepath.Join(dir, keysFile)
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		k = keyPair{Access: "penstock-" + randomText(4), Secret: randomText(20)}
-		if data, err = json.Marshal(k); err == nil {
-			err = os.WriteFile(path, data, 0o600)
-		}
-		return k, err
+		return k, k.write(dir)
 	}
 	if err == nil {
 		err = json.Unmarshal(data, &k)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"sync"
 
 	"github.com/penstock-io/penstock/contracts"
+	"github.com/penstock-io/penstock/internal/embedded/nats"
 	"github.com/penstock-io/penstock/internal/objects"
 	"github.com/penstock-io/penstock/internal/ops"
 	"github.com/penstock-io/penstock/internal/queue"
@@ -58,11 +60,20 @@ func openPlant(ctx context.Context, v values, log *slog.Logger, n need) (p *plan
 	}
 	for _, part := range p.parts(n) {
 		if err = part.open(ctx); err != nil {
-			return p, errors.Join(err, p.Close())
+			return p, errors.Join(advised(err), p.Close())
 		}
 	}
 	p.join()
 	return p, nil
+}
+
+// advised says what to do next about a server that does not answer, or not us.
+func advised(err error) error {
+	switch contracts.KindOf(err) {
+	case contracts.KindUnavailable, contracts.KindDenied:
+		return fmt.Errorf("%w: `penstock doctor`, with the same settings, looks at each server", err)
+	}
+	return err
 }
 
 // newPlant starts what is not configured.
@@ -162,17 +173,13 @@ func (p *plant) subjects() contracts.Subjects {
 }
 
 func (p *plant) queueConfig() queue.Config {
-	v := p.settings
-	if p.embedded != nil && p.embedded.nats != nil {
-		return queue.Config{URL: p.embedded.nats.URL(), Prefix: v.str("nats_prefix"), Name: p.owner, Log: p.log}
+	var server *nats.Server
+	if p.embedded != nil {
+		server = p.embedded.nats
 	}
-	replicas, _ := v.integer("nats_replicas", 0) // check has seen to it
-	return queue.Config{
-		URL: v.str("nats_url"), Prefix: v.str("nats_prefix"), User: v.str("nats_user"), Password: v.str("nats_password"),
-		Token: v.str("nats_token"), CredsFile: v.str("nats_creds"), NKeyFile: v.str("nats_nkey"),
-		CAFile: v.str("nats_ca"), CertFile: v.str("nats_cert"), KeyFile: v.str("nats_key"), Name: p.owner, Log: p.log,
-		Inbox: v.str("nats_inbox"), AckWait: p.timing.lease, Replicas: replicas,
-	}
+	cfg := natsConfig(p.settings, server)
+	cfg.Name, cfg.Log, cfg.AckWait = p.owner, p.log, p.timing.lease
+	return cfg
 }
 
 // openQueue connects. Who needs streams makes them; anybody else does so only where there are none, and lacks the

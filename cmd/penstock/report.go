@@ -31,6 +31,10 @@ func (a *app) printReport(r contracts.Report) error {
 	if r.Error != nil {
 		fmt.Fprintf(a.Out, "  error    %s: %s\n", r.Error.Kind, r.Error.Message)
 	}
+	if o := r.Objects; o.Total > 0 && o.Skipped == o.Total {
+		fmt.Fprintln(a.Out, "  next     nothing was left to load: --force loads it again, "+
+			"for example by a pipeline that was changed since")
+	}
 	if r.Objects.Failed > 1 {
 		fmt.Fprintf(a.Out, "  next     `penstock report %s --failures` has the error of each of the %d objects\n",
 			r.Job, r.Objects.Failed)

@@ -74,8 +74,11 @@ func localAddress(s string) (string, error) {
 		return dispatcher.EscapeGlob(filepath.ToSlash(abs)) + "/**", nil
 	case err == nil:
 		return dispatcher.EscapeGlob(filepath.ToSlash(abs)), nil
+	case errors.Is(err, fs.ErrNotExist) && strings.ContainsAny(s, `*?[\`):
+		return filepath.ToSlash(abs), nil
 	case errors.Is(err, fs.ErrNotExist):
-		return filepath.ToSlash(abs), nil // a glob, or missing: the job says so
+		return "", usageError(contracts.At(contracts.KindMissing, abs, -1,
+			"no such file or folder: expected one of this machine's, a glob, or s3://bucket/key"))
 	default:
 		return "", contracts.At(contracts.KindDenied, abs, -1, "%w", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -37,8 +38,12 @@ func (a *app) up() *cobra.Command {
 
 func (a *app) sayUp(p *plant, workers int) {
 	target, _ := targetText(p.settings) // it was opened
-	fmt.Fprintf(a.Err, "penstock is up: target %s, NATS %s, %d workers; ctrl-C ends it\n",
-		target, redacted(p.queueConfig().URL), workers)
+	store := redacted(p.settings.str("s3_url"))
+	if p.embedded != nil && p.embedded.s3 != nil {
+		store = fmt.Sprintf("%s (keys in %s)", p.embedded.s3.URL(), filepath.Join(p.settings.str("data"), keysFile))
+	}
+	fmt.Fprintf(a.Err, "penstock is up: target %s, NATS %s, S3 %s, %d workers; ctrl-C ends it\n",
+		target, redacted(p.queueConfig().URL), store, workers)
 }
 
 // dispatcher runs the dispatcher's role.

@@ -215,7 +215,7 @@ func TestUpload(t *testing.T) {
 		t.Errorf("table %q", got)
 	}
 	r := l.run("load", pipeline, l.dir+"/missing.csv")
-	if r.code != 1 || !strings.Contains(r.errOut+r.out, "missing.csv") {
+	if r.code != 2 || !strings.Contains(r.errOut, l.dir+"/missing.csv: no such file or folder") {
 		t.Errorf("a missing file: exit %d\n%s%s", r.code, r.out, r.errOut)
 	}
 }

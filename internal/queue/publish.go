@@ -92,6 +92,14 @@ func (q *Queue) PublishEvent(ctx context.Context, e contracts.Event) error {
 	return q.publish(ctx, &nats.Msg{Subject: q.subjects.Status(e.Job, e.Kind), Data: data})
 }
 
+// Notify tells dispatchers of an object that was created, as an S3 server of its own would: at once, without an answer.
+// What is told while NATS is away is lost; listings find what notifications miss.
+func (q *Queue) Notify(data []byte) {
+	if err := q.nc.Publish(q.subjects.Notifications(), data); err != nil {
+		q.log.Debug("a bucket notification is lost", "error", err)
+	}
+}
+
 // PublishDead stores a dead letter with the reason in its header. Data that does not fit beside the reason is cut.
 func (q *Queue) PublishDead(ctx context.Context, subject string, data []byte, reason string) error {
 	msg := nats.NewMsg(subject)

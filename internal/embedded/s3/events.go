@@ -8,30 +8,22 @@ import (
 	"time"
 
 	"github.com/gofiber/fiber/v3"
-	"github.com/nats-io/nats.go"
 	"github.com/versity/versitygw/s3event"
-
-	"github.com/penstock-io/penstock/contracts"
 )
 
-// sender publishes that objects were created. The gateway's own sender encodes the request's path after the request has
-// ended, when its bytes may be another request's already: it names objects that are not there.
+// sender tells that objects were created. The gateway's own senders encode the request's path after the request has
+// ended, when its bytes may be another request's already: they name objects that are not there.
 type sender struct {
-	conn    *nats.Conn
-	subject string
-	silent  []string
+	notify func([]byte)
+	silent []string
 }
 
-// notifications connects to NATS; nil where none are asked for.
-func notifications(c Config) (s3event.S3EventSender, error) {
-	if c.NATSURL == "" {
-		return nil, nil
+// notifications is nil where nobody is to be told.
+func notifications(c Config) s3event.S3EventSender {
+	if c.Notify == nil {
+		return nil
 	}
-	conn, err := nats.Connect(c.NATSURL, nats.Name("penstock s3"), nats.MaxReconnects(-1))
-	if err != nil {
-		return nil, contracts.Errorf(contracts.KindUnavailable, "embedded S3: connect to NATS for notifications: %w", err)
-	}
-	return &sender{conn: conn, subject: c.NATSSubject, silent: c.Silent}, nil
+	return sender{c.Notify, c.Silent}
 }
 
 // event is a notification as Amazon S3 writes it: the key is query-escaped.
@@ -60,9 +52,8 @@ type description struct {
 	} `json:"object"`
 }
 
-// SendEvent publishes a creation. One that cannot be published is lost: notifications are hints, listings find what
-// they miss. It encodes before it returns, because the context is reused then.
-func (s *sender) SendEvent(ctx fiber.Ctx, m s3event.EventMeta) {
+// SendEvent tells of a creation. It encodes before it returns, because the context is reused then.
+func (s sender) SendEvent(ctx fiber.Ctx, m s3event.EventMeta) {
 	bucket, key, _ := strings.Cut(strings.TrimPrefix(ctx.Path(), "/"), "/")
 	if slices.Contains(s.silent, bucket) || !strings.HasPrefix(string(m.EventName), "s3:ObjectCreated:") {
 		return
@@ -75,18 +66,9 @@ func (s *sender) SendEvent(ctx fiber.Ctx, m s3event.EventMeta) {
 		r.S3.Object.ETag = strings.Trim(*m.ObjectETag, `"`)
 	}
 	if data, err := json.Marshal(event{Records: []record{r}}); err == nil {
-		_ = s.conn.Publish(s.subject, data)
+		s.notify(data)
 	}
 }
 
-// Close sends what is buffered, unless NATS is away, and disconnects.
-func (s *sender) Close() error {
-	defer s.conn.Close()
-	if s.conn.IsConnected() {
-		_ = s.conn.FlushTimeout(flushTimeout)
-	}
-	return nil
-}
-
-// flushTimeout bounds the wait for a NATS server that does not answer any more.
-const flushTimeout = 2 * time.Second
+// Close has nothing to let go of: whoever is told is the caller's.
+func (s sender) Close() error { return nil }

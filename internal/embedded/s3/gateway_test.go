@@ -1,11 +1,8 @@
 package s3_test
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
-	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"strings"
@@ -14,7 +11,6 @@ import (
 	"github.com/penstock-io/penstock/contracts"
 	"github.com/penstock-io/penstock/internal/embedded/s3"
 	"github.com/penstock-io/penstock/internal/objects"
-	"github.com/penstock-io/penstock/internal/testenv"
 )
 
 // The gateway is one per process: these tests do not run in parallel.
@@ -170,28 +166,11 @@ func TestReplaceLongName(t *testing.T) {
 	}
 }
 
-// notified is a subscriber that speaks the wire protocol: the client library belongs to another package.
-func notified(t *testing.T, url, subject string) *bufio.Reader {
-	t.Helper()
-	conn, err := net.Dial("tcp", strings.TrimPrefix(url, "nats://"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	fmt.Fprintf(conn, "CONNECT {\"verbose\":false}\r\nSUB %s 1\r\nPING\r\n", subject)
-	r := bufio.NewReader(conn)
-	for line := ""; !strings.HasPrefix(line, "PONG"); {
-		if line, err = r.ReadString('\n'); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return r
-}
-
 func TestNotifications(t *testing.T) {
-	url, subject := testenv.NATS(t), testenv.Name(t, "notify")
-	news := notified(t, url, subject)
-	s := start(t, s3.Config{Dir: t.TempDir(), NATSURL: url, NATSSubject: subject, Silent: []string{"penstock-state"}})
+	news := make(chan []byte, 100)
+	s := start(t, s3.Config{
+		Dir: t.TempDir(), Notify: func(data []byte) { news <- data }, Silent: []string{"penstock-state"},
+	})
 	client := connect(t, s)
 	for _, bucket := range []string{"penstock-state", "landing"} {
 		if err := client.EnsureBucket(t.Context(), bucket); err != nil {
@@ -205,12 +184,9 @@ func TestNotifications(t *testing.T) {
 	}
 	told := make(map[string]int64)
 	for len(told) < 2 {
-		line, err := news.ReadString('\n')
-		if err != nil {
-			t.Fatal(err)
-		}
-		if strings.Contains(line, "penstock-state") {
-			t.Errorf("a silent bucket spoke: %s", line)
+		data := <-news
+		if bytes.Contains(data, []byte("penstock-state")) {
+			t.Errorf("a silent bucket spoke: %s", data)
 		}
 		var message struct {
 			Records []struct {
@@ -223,10 +199,11 @@ func TestNotifications(t *testing.T) {
 				}
 			}
 		}
-		if json.Unmarshal([]byte(line), &message) == nil {
-			for _, r := range message.Records {
-				told[r.S3.Bucket.Name+"/"+r.S3.Object.Key] = r.S3.Object.Size
-			}
+		if err := json.Unmarshal(data, &message); err != nil {
+			t.Fatalf("%v: %s", err, data)
+		}
+		for _, r := range message.Records {
+			told[r.S3.Bucket.Name+"/"+r.S3.Object.Key] = r.S3.Object.Size
 		}
 	}
 	if _, ok := told["landing/big%2Bfile.csv"]; !ok || told["landing/small+file.csv"] != 3 {

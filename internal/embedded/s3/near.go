@@ -126,7 +126,7 @@ func (s *Server) nears(bucket, key string) error {
 
 // tells says whether somebody is told of what is created in a bucket.
 func (s *Server) tells(bucket string) bool {
-	told, ok := s.events.(*sender)
+	told, ok := s.events.(sender)
 	return ok && !slices.Contains(told.silent, bucket)
 }
 

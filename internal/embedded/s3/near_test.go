@@ -140,7 +140,7 @@ func TestNearIsTheSame(t *testing.T) {
 
 func TestNearLeavesToRequests(t *testing.T) {
 	s := start(t, s3.Config{
-		Dir: t.TempDir(), NATSURL: testenv.NATS(t), NATSSubject: testenv.Name(t, "near"), Silent: []string{"silent"},
+		Dir: t.TempDir(), Notify: func([]byte) {}, Silent: []string{"silent"},
 	})
 	client := connect(t, s)
 	for _, bucket := range []string{"silent", "told"} {

@@ -30,13 +30,12 @@ import (
 
 // Config says where the gateway keeps its data and who may use it.
 type Config struct {
-	Dir         string   // folder of the data, made if missing; relative to the working directory
-	Addr        string   // host:port to listen on; "" or port 0 is a free port of 127.0.0.1
-	AccessKey   string   // with SecretKey; both are made up where they are "", anew at each start
-	SecretKey   string   //
-	NATSURL     string   // "" publishes no notifications
-	NATSSubject string   // of notifications that an object was created
-	Silent      []string // buckets without notifications
+	Dir       string       // folder of the data, made if missing; relative to the working directory
+	Addr      string       // host:port to listen on; "" or port 0 is a free port of 127.0.0.1
+	AccessKey string       // with SecretKey; both are made up where they are "", anew at each start
+	SecretKey string       //
+	Notify    func([]byte) // takes a notification that an object was created, from any goroutine, at once; nil: nobody
+	Silent    []string     // buckets without notifications
 }
 
 // Server is a running gateway. Close ends it.
@@ -83,16 +82,13 @@ func start(ctx context.Context, c Config) (s *Server, err error) {
 	if c.AccessKey == "" {
 		c.AccessKey, c.SecretKey = rand.Text()[:20], rand.Text()
 	}
-	s = &Server{access: c.AccessKey, secret: c.SecretKey}
+	s = &Server{access: c.AccessKey, secret: c.SecretKey, events: notifications(c)}
 	if s.backend, err = openBackend(c.Dir); err != nil {
 		return nil, err
 	}
-	if s.events, err = notifications(c); err != nil {
+	if err = s.listen(ctx, c.Addr); err != nil {
 		s.backend.Shutdown()
 		return nil, err
-	}
-	if err = s.listen(ctx, c.Addr); err != nil {
-		return nil, errors.Join(err, s.release())
 	}
 	return s, nil
 }
@@ -210,7 +206,9 @@ func (s *Server) Close() error {
 		return nil
 	}
 	defer running.Store(false)
-	if err := errors.Join(s.stop(), s.release()); err != nil {
+	err := s.stop()
+	s.backend.Shutdown()
+	if err != nil {
 		return fmt.Errorf("close the embedded S3 server: %w", err)
 	}
 	return nil
@@ -229,12 +227,4 @@ func (s *Server) stop() error {
 		case <-again.C:
 		}
 	}
-}
-
-func (s *Server) release() error {
-	s.backend.Shutdown()
-	if s.events == nil {
-		return nil
-	}
-	return s.events.Close()
 }
