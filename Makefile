@@ -43,7 +43,11 @@ build: ## bin/penstock, and every other package compiles
 	go build -o bin/penstock ./cmd/penstock
 
 .PHONY: setup
-setup: ## install what tests start: JDK, Cassandra, MinIO, nats-server (test does it by itself)
+setup: setup-servers ## install what tests start: JDK, Cassandra, MinIO, nats-server, promtool (test does it by itself)
+	@go run ./internal/testenv/cmd/setup promtool > /dev/null
+
+.PHONY: setup-servers
+setup-servers:
 	@go run ./internal/testenv/cmd/setup servers
 	@go build -o $(WITH_SERVERS) ./internal/testenv/cmd/withservers
 
@@ -145,7 +149,7 @@ servers: setup ## start the shared servers and print their environment, until ct
 	@$(WITH_SERVERS)
 
 .PHONY: kube-setup
-kube-setup: setup ## build Kubernetes and KEDA, install containerd and etcd: what e2e runs; 25 minutes, once
+kube-setup: ## build Kubernetes and KEDA, install containerd and etcd: what e2e runs; 20 minutes, once
 	@go run ./internal/testenv/cmd/setup kube
 
 .PHONY: keda-test

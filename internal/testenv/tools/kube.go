@@ -53,9 +53,9 @@ func kubeCached(elem ...string) (string, error) {
 }
 
 // Kubernetes installs what a cluster on this machine needs: containerd, etcd and their kin where this process may, the
-// programs of Kubernetes and KEDA, built from source. It takes 20 minutes of two cores; a second call finds all of it
-// there, and one after a break goes on. only names programs; without any, all are built.
-func (in Installer) Kubernetes(ctx context.Context, only ...string) error {
+// programs of Kubernetes and KEDA, built from source, and Servers. It takes 20 minutes of two cores; a second call finds
+// all of it there, and one after a break goes on. All is built at once: whoever downloads or links leaves a core idle.
+func (in Installer) Kubernetes(ctx context.Context) error {
 	cache, err := CacheDir()
 	if err != nil {
 		return err
@@ -68,22 +68,22 @@ func (in Installer) Kubernetes(ctx context.Context, only ...string) error {
 	if err := in.kubePackages(ctx); err != nil {
 		return err
 	}
-	wanted := func(name string) bool { return len(only) == 0 || slices.Contains(only, name) }
-	if err := in.buildKubernetes(ctx, filepath.Join(cache, "kubernetes-"+KubernetesVersion), wanted); err != nil {
-		return err
-	}
-	return in.buildKEDA(ctx, filepath.Join(cache, "keda-"+KEDAVersion), wanted)
+	return together(
+		func() error { return in.buildKEDA(ctx, filepath.Join(cache, "keda-"+KEDAVersion)) },
+		func() error { return in.buildKubernetes(ctx, filepath.Join(cache, "kubernetes-"+KubernetesVersion)) },
+		func() error { return in.Servers(ctx) },
+	)
 }
 
 // buildKubernetes builds in a module of its own, in which the staging folders of Kubernetes are the modules that are
 // published of them.
-func (in Installer) buildKubernetes(ctx context.Context, dir string, wanted func(string) bool) error {
+func (in Installer) buildKubernetes(ctx context.Context, dir string) error {
 	programs := kubePrograms
 	if _, err := exec.LookPath("kubectl"); err != nil {
 		programs = append(slices.Clone(programs), "kubectl")
 	}
 	for _, name := range programs {
-		if !wanted(name) || exists(filepath.Join(dir, name)) {
+		if exists(filepath.Join(dir, name)) {
 			continue
 		}
 		if err := in.kubernetesModule(ctx, filepath.Join(dir, "source")); err != nil {
@@ -146,10 +146,10 @@ func (in Installer) kubernetesModule(ctx context.Context, dir string) error {
 }
 
 // buildKEDA builds inside a copy of KEDA's own module, whose replacements would not hold elsewhere.
-func (in Installer) buildKEDA(ctx context.Context, dir string, wanted func(string) bool) error {
+func (in Installer) buildKEDA(ctx context.Context, dir string) error {
 	source := filepath.Join(dir, "source")
 	for _, name := range kedaPrograms {
-		if !wanted("keda-"+name) || exists(filepath.Join(dir, name)) {
+		if exists(filepath.Join(dir, name)) {
 			continue
 		}
 		if err := in.kedaSource(ctx, source); err != nil {
@@ -202,11 +202,14 @@ func (in Installer) download(ctx context.Context, what string) (module, error) {
 	return out, nil
 }
 
+// quickly leaves out what makes programs faster and takes the compiler a quarter of its time.
+const quickly = "-gcflags=all=-l -dwarf=false"
+
 // buildGo builds a static program, which appears at path when it is whole.
 func (in Installer) buildGo(ctx context.Context, dir, path, flags, pkg string) error {
 	what := filepath.Base(filepath.Dir(path)) + "/" + filepath.Base(path)
 	err := in.step(ctx, what, func() *exec.Cmd {
-		return goCommand(ctx, dir, "build", "-mod=mod", "-trimpath", "-ldflags", flags, "-o", path+".part", pkg)
+		return goCommand(ctx, dir, "build", "-mod=mod", "-trimpath", quickly, "-ldflags", flags, "-o", path+".part", pkg)
 	})
 	if err != nil {
 		return err

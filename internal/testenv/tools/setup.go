@@ -43,7 +43,7 @@ func Patient() []time.Duration {
 }
 
 // Servers installs what tests start: a JDK and Maven where this process may, Cassandra's jars, MinIO and nats-server,
-// and kustomize and promtool for manifests/. A second call finds all of it there.
+// and kustomize for manifests/. A second call finds all of it there.
 func (in Installer) Servers(ctx context.Context) error {
 	unlock, err := setupLock()
 	if err != nil {
@@ -58,25 +58,34 @@ func (in Installer) Servers(ctx context.Context) error {
 	return together(
 		func() error { return in.cassandra(ctx) },
 		func() error {
-			return errors.Join(in.goInstall(ctx, nats), in.goInstall(ctx, minio), in.goInstall(ctx, kustomize),
-				in.goBuild(ctx, promtool, promtool.path+"/cmd/promtool"))
+			return errors.Join(in.goInstall(ctx, nats), in.goInstall(ctx, minio), in.goInstall(ctx, kustomize))
 		},
 	)
 }
 
 // Lint installs golangci-lint. A second call finds it there.
-func (in Installer) Lint(ctx context.Context) error { return in.tool(ctx, golangciLint) }
+func (in Installer) Lint(ctx context.Context) error {
+	return alone(func() error { return in.goInstall(ctx, golangciLint) })
+}
 
 // Benchstat installs benchstat. A second call finds it there.
-func (in Installer) Benchstat(ctx context.Context) error { return in.tool(ctx, benchstat) }
+func (in Installer) Benchstat(ctx context.Context) error {
+	return alone(func() error { return in.goInstall(ctx, benchstat) })
+}
 
-func (in Installer) tool(ctx context.Context, tool goTool) error {
+// Promtool installs promtool, which alone takes as long to build as all the servers. A second call finds it there.
+func (in Installer) Promtool(ctx context.Context) error {
+	return alone(func() error { return in.goBuild(ctx, promtool, promtool.path+"/cmd/promtool") })
+}
+
+// alone installs something under setupLock.
+func alone(install func() error) error {
 	unlock, err := setupLock()
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	return in.goInstall(ctx, tool)
+	return install()
 }
 
 // setupLock keeps two installations from writing the cache at once.

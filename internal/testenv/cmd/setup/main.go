@@ -4,7 +4,8 @@
 //	setup nats-server  the same; the path of nats-server goes to stdout
 //	setup lint         golangci-lint; its path goes to stdout
 //	setup benchstat    benchstat; its path goes to stdout
-//	setup kube [PROGRAM…]  Kubernetes, KEDA, containerd and their kin; of what is built only the programs, where named
+//	setup promtool     promtool; its path goes to stdout
+//	setup kube         Kubernetes, KEDA, containerd and their kin, and servers
 package main
 
 import (
@@ -29,23 +30,24 @@ func main() {
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	in := tools.Installer{Log: stderr, Pauses: tools.Patient()}
-	if len(args) > 0 && args[0] == "kube" {
-		return in.Kubernetes(ctx, args[1:]...)
-	}
 	if len(args) != 1 {
-		return fmt.Errorf("%q: expected one argument: servers, lint, benchstat, nats-server or kube", args)
+		return fmt.Errorf("%q: expected one argument: servers, lint, benchstat, promtool, nats-server or kube", args)
 	}
 	switch args[0] {
 	case "servers":
 		return in.Servers(ctx)
+	case "kube":
+		return in.Kubernetes(ctx)
 	case "lint":
 		return printPath(stdout, "golangci-lint", in.Lint(ctx))
 	case "benchstat":
 		return printPath(stdout, "benchstat", in.Benchstat(ctx))
+	case "promtool":
+		return printPath(stdout, "promtool", in.Promtool(ctx))
 	case "nats-server":
 		return printPath(stdout, "nats-server", in.Servers(ctx))
 	}
-	return fmt.Errorf("%q: expected servers, lint, benchstat, nats-server or kube", args[0])
+	return fmt.Errorf("%q: expected servers, lint, benchstat, promtool, nats-server or kube", args[0])
 }
 
 // printPath says where a program is that was installed, unless that failed.

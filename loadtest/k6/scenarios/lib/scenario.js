@@ -17,7 +17,7 @@ export function settings(defaults) {
   if (s.upload !== "before" && s.upload !== "during") {
     throw new Error(`LOAD_UPLOAD=${s.upload}: expected before or during`);
   }
-  const numbers = { vus: 1, bytes: 1000, files: 1, badEvery: 0, timeout: 60, rowsPerSecond: 0, ...defaults };
+  const numbers = { vus: 1, bytes: 1000, files: 1, badEvery: 0, probes: 0, timeout: 60, rowsPerSecond: 0, ...defaults };
   for (const [name, value] of Object.entries(numbers)) {
     if (name === "upload") continue;
     s[name] = number(name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase(), value);
@@ -58,12 +58,25 @@ const run = () => `${new Date().toISOString().replace(/[^0-9]/g, "")}-${Math.ran
 
 // life makes the functions that k6 calls. count is how many files are uploaded before the test under upload: before.
 export function life(name, s, count) {
+  const load = (files) => {
+    const loaded = penstock.load({
+      pipeline: s.pipeline,
+      sources: files.map((f) => f.source),
+      rows: files.reduce((n, f) => n + f.rows, 0),
+      rejects: files.reduce((n, f) => n + f.rejects, 0),
+      timeout: s.timeout,
+    });
+    if (loaded && !loaded.ok) console.error(loaded.error);
+  };
   return {
     setup() {
       const found = penstock.check(); // throws where Penstock is not what it must be: then nothing is published
       const folder = `${name}/${run()}/`;
       const before = s.upload === "before"
         ? penstock.uploadAll({ key: folder, bytes: s.bytes, bad: s.badEvery, count }) : null;
+      for (let i = 0; i < s.probes; i += 1) {
+        load([penstock.upload({ key: `${folder}probe-${i}.csv`, bytes: 1000, bad: s.badEvery })]);
+      }
       return { found, folder, settings: s, before };
     },
     test(data) {
@@ -72,14 +85,7 @@ export function life(name, s, count) {
         ? [{ ...data.before, source: `${data.before.begin}${String(i).padStart(7, "0")}.csv` }]
         : Array.from({ length: s.files }, (_, f) =>
           penstock.upload({ key: `${data.folder}late-${i}-${f}.csv`, bytes: s.bytes, bad: s.badEvery }));
-      const loaded = penstock.load({
-        pipeline: s.pipeline,
-        sources: files.map((f) => f.source),
-        rows: files.reduce((n, f) => n + f.rows, 0),
-        rejects: files.reduce((n, f) => n + f.rejects, 0),
-        timeout: s.timeout,
-      });
-      if (loaded && !loaded.ok) console.error(loaded.error);
+      load(files);
     },
     teardown() {
       penstock.account();
