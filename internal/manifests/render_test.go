@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -66,16 +67,48 @@ func component(t *testing.T, name string) []Object {
 	t.Helper()
 	dir := realTempDir(t)
 	return render(t, "base and "+name, func() (string, error) {
-		manifests, err := filepath.Abs(root)
-		if err != nil {
-			return "", err
-		}
-		path, err := filepath.Rel(dir, manifests)
+		path, err := relative(dir)
 		if err != nil {
 			return "", err
 		}
 		text := fmt.Sprintf("namespace: penstock\nresources: [%s/base]\ncomponents: [%[1]s/components/%s]\n", path, name)
 		return dir, os.WriteFile(filepath.Join(dir, "kustomization.yaml"), []byte(text), 0o644)
+	})
+}
+
+// relative is the way from a folder to manifests/: kustomize takes no absolute one.
+func relative(from string) (string, error) {
+	manifests, err := filepath.Abs(root)
+	if err != nil {
+		return "", err
+	}
+	return filepath.Rel(from, manifests)
+}
+
+// submitters are the components that production.md has users add to their copy of production.
+var submitters = []string{"cronjob", "argo"}
+
+// production gives the objects of a copy of the overlay production whose list of components has one more, as users
+// are told to add it.
+func production(t *testing.T, name string) []Object {
+	t.Helper()
+	dir := realTempDir(t)
+	return render(t, "production and "+name, func() (string, error) {
+		path, err := relative(dir)
+		if err != nil {
+			return "", err
+		}
+		if err := os.CopyFS(dir, os.DirFS(filepath.Join(root, "overlays/production"))); err != nil {
+			return "", err
+		}
+		file := filepath.Join(dir, "kustomization.yaml")
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return "", err
+		}
+		const list = "\ncomponents:\n"
+		added := strings.Replace(string(text), list, list+"  - ../../components/"+name+"\n", 1)
+		return dir, os.WriteFile(file, []byte(strings.ReplaceAll(added, "../..", path)), 0o644)
 	})
 }
 
@@ -95,6 +128,9 @@ func onEach(t *testing.T, test func(t *testing.T, objects []Object)) {
 	}
 	for _, name := range names(t, "components") {
 		t.Run("base and "+name, func(t *testing.T) { t.Parallel(); test(t, component(t, name)) })
+	}
+	for _, name := range submitters {
+		t.Run("production and "+name, func(t *testing.T) { t.Parallel(); test(t, production(t, name)) })
 	}
 }
 
@@ -137,6 +173,22 @@ func pods(objects []Object) map[string]Object {
 		if spec, ok := o.At(PodPaths[o.Kind()]).(map[string]any); ok {
 			specs[o.String()] = spec
 		}
+	}
+	return specs
+}
+
+// started gives the pods of CronWorkflows, too, which Argo adds containers of its own to.
+func started(objects []Object) map[string]Object {
+	specs := pods(objects)
+	for _, o := range all(objects, "CronWorkflow") {
+		spec, _ := o.At("spec.workflowSpec").(map[string]any)
+		var containers []any
+		for _, template := range o.List("spec.workflowSpec.templates") {
+			containers = append(containers, template.At("container"))
+		}
+		pod := Object(maps.Clone(spec))
+		pod["containers"] = containers
+		specs[o.String()] = pod
 	}
 	return specs
 }

@@ -3,9 +3,12 @@ package manifests
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,10 +25,10 @@ func TestSettings(t *testing.T) {
 	t.Parallel()
 	known := settingsOf(t, nil)
 	onEach(t, func(t *testing.T, objects []Object) {
-		if strings.Contains(t.Name(), "base_and") && !strings.Contains(t.Name(), "cronjob") {
-			return // the base's own pods: dev has them, too
+		if strings.Contains(t.Name(), "base_and") {
+			return // the base's own pods: dev has them, too; who submits is looked at in production
 		}
-		for name, pod := range pods(objects) {
+		for name, pod := range started(objects) {
 			c := pod.List("containers")[0]
 			if !strings.Contains(c.Text("image"), "penstock") {
 				continue
@@ -42,23 +45,20 @@ func TestSettings(t *testing.T) {
 type setting struct{ Env, Value, Source string }
 
 func checkSettings(t *testing.T, objects []Object, pod, c Object, known map[string]setting) {
-	vars := env(c)
-	for _, from := range c.List("envFrom") {
-		for k, v := range labels(find(t, objects, "ConfigMap", from.Text("configMapRef.name")), "data") {
-			vars[k] = v
-		}
-	}
+	vars := environment(t, objects, c)
 	for k := range vars {
 		name := strings.TrimSuffix(k, "_FILE")
 		if _, ok := known[name]; !ok && strings.HasPrefix(k, "PENSTOCK_") && k != "PENSTOCK_CONFIG" {
 			t.Errorf("%s is no setting of the program", k)
 		}
 	}
-	mounted := mount(t, objects, pod, c)
+	seen := mounted(t, objects, pod, c)
+	checkFiles(t, seen, vars)
+	dir := layOut(t, seen)
 	environment := make([]string, 0, len(vars))
 	for k, v := range vars {
 		if strings.HasPrefix(v, "/") {
-			v = filepath.Join(mounted, v)
+			v = filepath.Join(dir, v)
 		}
 		environment = append(environment, k+"="+v)
 	}
@@ -69,34 +69,71 @@ func checkSettings(t *testing.T, objects []Object, pod, c Object, known map[stri
 	}
 }
 
+// environment are a container's variables, those that it has from ConfigMaps included.
+func environment(t *testing.T, objects []Object, c Object) map[string]string {
+	t.Helper()
+	vars := map[string]string{}
+	for _, from := range c.List("envFrom") {
+		maps.Copy(vars, labels(find(t, objects, "ConfigMap", from.Text("configMapRef.name")), "data"))
+	}
+	maps.Copy(vars, env(c))
+	return vars
+}
+
+// namesFile are settings that name files.
+var namesFile = regexp.MustCompile(`_(CA|CERT|KEY|FILE|CREDS|NKEY|CONFIG)$`)
+
+// checkFiles holds each file that a setting names, in the environment or in the file of settings, to be mounted.
+func checkFiles(t *testing.T, seen, vars map[string]string) {
+	t.Helper()
+	settings := maps.Clone(vars)
+	var inFile map[string]string
+	must(t, yaml.Unmarshal([]byte(seen[vars["PENSTOCK_CONFIG"]]), &inFile))
+	for k, v := range inFile {
+		settings["PENSTOCK_"+strings.ToUpper(k)] = v
+	}
+	for k, v := range settings {
+		if _, there := seen[v]; namesFile.MatchString(k) && strings.HasPrefix(v, "/") && !there {
+			t.Errorf("%s is %s, which no volume brings: there are %q", k, v, slices.Sorted(maps.Keys(seen)))
+		}
+	}
+}
+
 // needed are settings whose defaults would embed a server in a pod, or leave a log that no collector understands.
 var needed = []string{"PENSTOCK_TARGET", "PENSTOCK_NATS_URL", "PENSTOCK_S3_URL", "PENSTOCK_LOG_FORMAT"}
 
-// mount lays out what a container would see of ConfigMaps and secrets, under a folder.
-func mount(t *testing.T, objects []Object, pod, c Object) string {
+// mounted are the files that a container sees of ConfigMaps and secrets, by their paths, with what they hold.
+func mounted(t *testing.T, objects []Object, pod, c Object) map[string]string {
 	t.Helper()
-	dir := t.TempDir()
-	write := func(path, content string) {
-		must(t, os.MkdirAll(filepath.Dir(path), 0o755))
-		must(t, os.WriteFile(path, []byte(content), 0o600))
-	}
+	seen := map[string]string{}
 	for _, m := range c.List("volumeMounts") {
-		at := filepath.Join(dir, m.Text("mountPath"))
 		for _, v := range pod.List("volumes") {
 			if v.Text("name") != m.Text("name") {
 				continue
 			}
 			for _, source := range v.List("projected.sources") {
 				for _, item := range source.List("secret.items") {
-					write(filepath.Join(at, item.Text("path")), "secret\n")
+					seen[path.Join(m.Text("mountPath"), item.Text("path"))] = "secret\n"
 				}
 			}
 			if name := v.Text("configMap.name"); name != "" {
 				for file, content := range labels(find(t, objects, "ConfigMap", name), "data") {
-					write(filepath.Join(at, file), content)
+					seen[path.Join(m.Text("mountPath"), file)] = content
 				}
 			}
 		}
+	}
+	return seen
+}
+
+// layOut writes files under a folder, which it gives.
+func layOut(t *testing.T, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, content := range files {
+		file := filepath.Join(dir, name)
+		must(t, os.MkdirAll(filepath.Dir(file), 0o755))
+		must(t, os.WriteFile(file, []byte(content), 0o600))
 	}
 	return dir
 }
