@@ -1,13 +1,10 @@
 package manifests
 
 import (
-	"encoding/json"
 	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -138,91 +135,4 @@ func tested(t *testing.T) (speaks, silent map[string]bool) {
 		}
 	}
 	return speaks, silent
-}
-
-var (
-	metricRE = regexp.MustCompile(`\b(?:penstock|process|go)_[a-z_]+`)
-	madeRE   = regexp.MustCompile(`(?:counter\(|gauge\(|histogram\(|Name: *)"(?:penstock_)?([a-z_]+)"`)
-)
-
-// made are the metrics that the program makes, read from internal/ops.
-func made(t *testing.T) []string {
-	t.Helper()
-	files, err := filepath.Glob("../ops/*.go")
-	must(t, err)
-	names := []string{"process_resident_memory_bytes", "process_cpu_seconds_total"} // of the Prometheus client
-	for _, f := range files {
-		if strings.HasSuffix(f, "_test.go") {
-			continue
-		}
-		source, err := os.ReadFile(f)
-		must(t, err)
-		for _, m := range madeRE.FindAllSubmatch(source, -1) {
-			names = append(names, "penstock_"+string(m[1]))
-		}
-	}
-	return names
-}
-
-// wantsMetrics holds a query to metrics that there are.
-func wantsMetrics(t *testing.T, made []string, where, query string) {
-	t.Helper()
-	for _, name := range metricRE.FindAllString(query, -1) {
-		base := name
-		for _, suffix := range []string{"_bucket", "_sum", "_count"} {
-			base = strings.TrimSuffix(base, suffix)
-		}
-		if !slices.Contains(made, name) && !slices.Contains(made, base) {
-			t.Errorf("%s asks for %s, which the program does not make", where, name)
-		}
-	}
-}
-
-// TestMetrics holds alerts and dashboard to metrics that the program makes.
-func TestMetrics(t *testing.T) {
-	t.Parallel()
-	made := made(t)
-	for _, rule := range alerts(t) {
-		wantsMetrics(t, made, rule.Text("alert"), rule.Text("expr"))
-	}
-	for title, queries := range panels(t) {
-		for _, query := range queries {
-			wantsMetrics(t, made, "the panel "+title, query)
-		}
-	}
-}
-
-// panels are the dashboard's queries by the title of their panel.
-func panels(t *testing.T) map[string][]string {
-	t.Helper()
-	config := find(t, component(t, "monitoring"), "ConfigMap", "penstock-dashboard")
-	var dashboard Object
-	must(t, json.Unmarshal([]byte(labels(config, "data")["penstock.json"]), &dashboard))
-	found := map[string][]string{}
-	for _, p := range dashboard.List("panels") {
-		for _, target := range p.List("targets") {
-			found[p.Text("title")] = append(found[p.Text("title")], target.Text("expr"))
-		}
-	}
-	return found
-}
-
-// TestDashboard has promtool read each query, with Grafana's variables filled in.
-func TestDashboard(t *testing.T) {
-	t.Parallel()
-	var rules []map[string]string
-	fill := strings.NewReplacer("$__rate_interval", "5m", "$pipeline", ".*")
-	for _, queries := range panels(t) {
-		for _, query := range queries {
-			rules = append(rules, map[string]string{"record": "a:b", "expr": fill.Replace(query)})
-		}
-	}
-	if len(rules) < 20 {
-		t.Errorf("the dashboard has %d queries, expected 20 at least", len(rules))
-	}
-	groups, err := yaml.Marshal(map[string]any{"groups": []any{map[string]any{"name": "dashboard", "rules": rules}}})
-	must(t, err)
-	dir := t.TempDir()
-	must(t, os.WriteFile(filepath.Join(dir, "rules.yaml"), groups, 0o644))
-	promtool(t, dir, "check", "rules", "--lint=none", "rules.yaml")
 }
