@@ -11,7 +11,7 @@ const migration = "penstock-migrate"
 
 const clusterLabel = "cassandra.datastax.com/cluster"
 
-const installK8ssandra = "install cert-manager and the K8ssandra operator 1.20 or later " +
+const installK8ssandra = "install cert-manager and the K8ssandra operator 1.23 or later " +
 	"(https://docs.k8ssandra.io/install/), have it watch this namespace, and apply the overlay again"
 
 // cassandra looks at what the operator of K8ssandra says, where the table is in one of its clusters, and at the Job
