@@ -176,7 +176,7 @@ const (
 // TestGrace holds what pods are given to what Penstock is told that it has.
 func TestGrace(t *testing.T) {
 	t.Parallel()
-	const handingBack = 15 * time.Second // naks, connections, the last metrics
+	const handingBack = 30 * time.Second // naks, connections, the last metrics: production.md says so, too
 	for _, name := range names(t, "overlays") {
 		objects := overlay(t, name)
 		grace, err := time.ParseDuration(file(t, objects)["grace"].(string))
