@@ -87,7 +87,8 @@ func workAsRoles(t *testing.T, server *testenv.NATSServer) {
 		t.Errorf("status: exit %d, %q", s.code, s.errOut)
 	}
 	stopAsSubmitter(l, submitter)
-	failAsWorker(l, submitter)
+	lost := failAsWorker(l, submitter)
+	mendAsDispatcher(l, pipeline, r.Job, lost)
 	for _, role := range []*role{worker, dispatcher} {
 		if log := role.log.text(); strings.Contains(log, "ermission") {
 			t.Errorf("%s lacked a permission:\n%s", role.name, log)
@@ -161,16 +162,43 @@ func (l *lab) until(what string, yes func() bool) {
 	}
 }
 
+// mendAsDispatcher does what runbooks say in a dispatcher's pod, which leaves the work to workers.
+func mendAsDispatcher(l *lab, pipeline string, rejected contracts.JobID, lost string) {
+	l.t.Helper()
+	pod := l.as("dispatcher")
+	pod.env = append(pod.env, "PENSTOCK_WORKERS=0")
+	bucket := "s3://" + l.bucket
+	failed := l.report(pod.run("load", "--output", "json", pipeline, bucket+"/late.csv"), 1)
+	l.putText("late.csv", countedFile())
+	for _, args := range [][]string{
+		{"retry", string(failed.Job)},
+		{"rejects", string(rejected), "--replay"},
+		{"load", "--force", pipeline, bucket + "/a.csv"},
+		{"submit", "--wait", "--force", pipeline, bucket + "/a.csv"},
+	} {
+		if r := pod.run(args...); r.code != 3 || strings.Contains(r.errOut, "ermission") {
+			l.t.Errorf("%q: exit %d, expected 3: the file has rejects\n%s%s", args, r.code, r.out, r.errOut)
+		}
+	}
+	l.putText("lost.csv", strings.Repeat(countedFile(), 10))
+	replay := pod.start("dead", "replay", lost) // by a pipeline that is slow
+	pod.awaitReport(lost, "it runs again", func(r contracts.Report) bool { return r.State == contracts.StateRunning })
+	pod.ok("cancel", lost)
+	if r := replay.end(); r.code != 1 || !strings.Contains(r.out, "cancelled") || strings.Contains(r.errOut, "ermission") {
+		l.t.Errorf("dead replay: exit %d, expected 1 of a cancelled job\n%s%s", r.code, r.out, r.errOut)
+	}
+}
+
 // failAsWorker has a worker bury chunks, and the dispatcher refuse a message.
-func failAsWorker(l, submitter *lab) {
+func failAsWorker(l, submitter *lab) (job string) {
 	l.t.Helper()
 	object := l.putText("lost.csv", strings.Repeat(countedFile(), 10))
-	job := submitter.submitSlow("lost", object)
+	job = submitter.submitSlow("lost", object)
 	submitter.awaitReport(job, "it runs", func(r contracts.Report) bool { return r.Chunks.Total > 0 })
 	l.must(l.s3.RemoveObject(l.t.Context(), l.bucket, "lost.csv", minio.RemoveObjectOptions{}))
-	submitter.awaitReport(job, "chunks are dead", func(r contracts.Report) bool { return r.Chunks.Dead > 0 })
-	submitter.ok("cancel", job)
-	submitter.awaitReport(job, "it is over", func(r contracts.Report) bool { return r.State.Final() })
+	submitter.awaitReport(job, "chunks are dead", func(r contracts.Report) bool {
+		return r.State == contracts.StateFailed && r.Chunks.Dead > 0
+	})
 
 	nc := dialRole(l.t, "nats://"+l.nats.ConnectedAddr(), "submitter")
 	l.must(nc.Publish("penstock.jobs.lost", []byte("no job")))
@@ -178,6 +206,7 @@ func failAsWorker(l, submitter *lab) {
 	l.until("a refused message is listed", func() bool {
 		return strings.Contains(submitter.ok("dead", "list"), "expected a JSON object")
 	})
+	return job
 }
 
 // tryOtherWork tries, as each role, what is another's work or nobody's.
@@ -212,7 +241,7 @@ func tryOtherWork(t *testing.T, url string) {
 	submits := []string{"penstock.jobs.readings"}
 	follows := []string{"$JS.API.CONSUMER.CREATE.STATUS.mine.penstock.status.j.>", "$JS.API.CONSUMER.MSG.NEXT.STATUS.mine"}
 	for role, denied := range map[string][]string{
-		"dispatcher": slices.Concat(nobody, pulls, submits),
+		"dispatcher": slices.Concat(nobody, pulls),
 		"worker": slices.Concat(nobody, makes, submits, follows, []string{
 			"penstock.status.j.control", "penstock.status.j.paused", "$JS.API.STREAM.INFO.CHUNKS", "$JS.API.STREAM.INFO.JOBS"}),
 		"submitter": slices.Concat(nobody, makes, pulls, []string{

@@ -12,7 +12,8 @@ import (
 // Role is what a process uses the queue for. Each may have a NATS user of its own, granted no more than it needs.
 type Role string
 
-// The roles. Submitters publish jobs and follow what becomes of them; dispatchers also make streams and consumers.
+// The roles. Submitters publish jobs and follow what becomes of them; dispatchers do that, too, since people mend loads in
+// their pods, and make streams and consumers.
 const (
 	Dispatcher Role = "dispatcher"
 	Worker     Role = "worker"
@@ -37,7 +38,7 @@ const api = "$JS.API."
 
 func dispatcherPublishes(s contracts.Subjects) []string {
 	p := s.Prefix
-	grants := []string{p + ".chunks.>", p + ".status.>", s.DeadJobs()}
+	grants := []string{p + ".jobs.*", p + ".chunks.>", p + ".status.>", s.DeadJobs()}
 	for _, name := range []string{
 		contracts.StreamJobs, contracts.StreamChunks, contracts.StreamNotifications,
 		contracts.StreamStatus, contracts.StreamDead, contracts.StreamBudgets,
