@@ -84,33 +84,33 @@ func Command(name string) Kubectl {
 		case err == nil && out.full:
 			return nil, &Refusal{other, fmt.Sprintf("kubectl %s: more than %d bytes", args[0], maxAnswer)}
 		case err == nil:
-			return out.Bytes(), nil
+			return out.kept.Bytes(), nil
 		case ctx.Err() != nil:
 			return nil, &Refusal{other, "kubectl: " + context.Cause(ctx).Error()}
 		case limited.Err() != nil:
 			return nil, &Refusal{unreachable, fmt.Sprintf("kubectl %s: no answer within %s", args[0], limit)}
 		case errors.Is(err, exec.ErrNotFound):
 			return nil, &Refusal{noProgram, "there is no kubectl on the PATH: expected one, since it knows how to log in"}
-		case bytes.Contains(out.Bytes(), []byte("Please enter Username")): // of a terminal that is not there
+		case bytes.Contains(out.kept.Bytes(), []byte("Please enter Username")): // of a terminal that is not there
 			return nil, &Refusal{noLogin, "kubectl asks for a username: expected a kubeconfig that says how to log in"}
 		}
-		return out.Bytes(), refused(errs.String(), err)
+		return out.kept.Bytes(), refused(errs.kept.String(), err)
 	}
 }
 
-// bounded keeps the beginning of what is written to it.
+// bounded keeps the beginning of what is written to it. It is no bytes.Buffer: whoever copies would fill that past Write.
 type bounded struct {
-	bytes.Buffer
+	kept bytes.Buffer
 	most int
 	full bool
 }
 
 func (b *bounded) Write(p []byte) (int, error) {
-	if b.Len()+len(p) > b.most {
+	if b.kept.Len()+len(p) > b.most {
 		b.full = true
 		return len(p), nil
 	}
-	return b.Buffer.Write(p)
+	return b.kept.Write(p)
 }
 
 // logged begins a line of kubectl's own log, which repeats what its last line says.

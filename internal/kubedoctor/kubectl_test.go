@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -69,8 +70,14 @@ func TestBounded(t *testing.T) {
 			t.Errorf("wrote %d, %v", n, err)
 		}
 	}
-	if b.String() != "abcg" || !b.full {
-		t.Errorf("kept %q, full %t", b.String(), b.full)
+	if b.kept.String() != "abcg" || !b.full {
+		t.Errorf("kept %q, full %t", b.kept.String(), b.full)
+	}
+	b = &bounded{most: 1000}
+	cmd := exec.Command("seq", "1000000")
+	cmd.Stdout = b
+	if err := cmd.Run(); err != nil || b.kept.Len() > 1000 || !b.full {
+		t.Errorf("of a program: kept %d bytes, full %t, %v", b.kept.Len(), b.full, err)
 	}
 }
 

@@ -108,16 +108,26 @@ func (o *scaledObject) edit(namespace, field string) string {
 		namespace, o.Metadata.Name, field)
 }
 
+// isOthers says that a ScaledObject scales something that is there and is not the workers.
+func (c *installation) isOthers(o *scaledObject) bool {
+	for i := range c.workloads.items {
+		if w := &c.workloads.items[i]; o.scales(w) {
+			return w.component() != "worker"
+		}
+	}
+	return o.trigger() == nil
+}
+
 // triggerFaults compares names with those that the workers use.
 func (c *installation) triggerFaults(o *scaledObject) []Finding {
 	t := o.trigger()
+	if c.isOthers(o) {
+		return nil
+	}
 	if t == nil {
 		var types []string
 		for _, t := range o.Spec.Triggers {
 			types = append(types, t.Type)
-		}
-		if worker := c.deployment("worker"); worker == nil || !o.scales(worker) {
-			return nil // it is about something else
 		}
 		return []Finding{fault("scaling", fmt.Sprintf("%s has triggers of type %s: expected one of %s", o, orNone(types),
 			natsTrigger), o.edit(c.namespace, "spec.triggers, as manifests/components/keda has them"))}

@@ -80,18 +80,22 @@ func (l *lab) pods(component string) []pod {
 
 // drain does to the node what an operator does before it is switched off: nothing new comes, and pods are evicted as
 // their budget lets them. There is no other node, so the budget keeps the rest until the node is back.
-func (l *lab) drain() {
+func (l *lab) drain(f *load) {
 	l.t.Helper()
-	before := l.pods("worker")
+	const workers = "app.kubernetes.io/component=worker"
 	l.kubectl("cordon", kube.Node)
 	l.await("a worker is evicted", func() bool {
-		_, err := l.try("drain", kube.Node, "--pod-selector=app.kubernetes.io/component=worker", "--delete-emptydir-data",
-			"--timeout=10s")
-		l.stages.note("drained: %d workers before, refused by the budget: %t", len(before), err != nil)
+		f.keepBusy()
+		said, err := l.try("drain", kube.Node, "--pod-selector="+workers, "--delete-emptydir-data", "--timeout=10s")
 		if err != nil && !strings.Contains(err.Error(), "disruption budget") && !strings.Contains(err.Error(), "timeout") {
 			l.t.Fatal(err)
 		}
-		return len(l.pods("worker")) < len(before)
+		leave := l.kubectl("get", "pods", "--selector="+workers, "-o",
+			`jsonpath={.items[*].status.conditions[?(@.type=="DisruptionTarget")].reason}`)
+		gone := strings.Count(said, " evicted") // those that KEDA takes away meanwhile are not
+		l.stages.note("drained: %d workers evicted and gone, on their way out: %q, refused by the budget: %t", gone, leave,
+			err != nil)
+		return gone > 0 || strings.Contains(leave, "EvictionByEvictionAPI")
 	})
 	l.kubectl("uncordon", kube.Node)
 }

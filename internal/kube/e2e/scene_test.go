@@ -34,7 +34,7 @@ func TestScaling(t *testing.T) {
 	l.await("all workers are ready", func() bool { f.keepBusy(); return l.stages.now(mostWorkers) })
 	f.submit() // for as long as the drain may take
 	l.stages.note("node drained")
-	l.drain()
+	l.drain(f)
 	l.await("the workers are back", func() bool { f.keepBusy(); return l.stages.now(mostWorkers) })
 
 	f.keepBusy()
