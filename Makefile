@@ -88,8 +88,8 @@ fuzz: ## every fuzzer for FUZZTIME; what one finds is left in its package's test
 
 # Each part runs even where another fails.
 .PHONY: nightly
-nightly: ## what takes too long for every change: property, fuzz, race, mutants, model, bench-smoke, chaos; hours
-	@$(MAKE) --no-print-directory --keep-going property fuzz race mutants model bench-smoke chaos
+nightly: ## what takes too long for every change: property, fuzz, race, mutants, model, keda-test, bench-smoke, chaos; hours
+	@$(MAKE) --no-print-directory --keep-going property fuzz race mutants model keda-test bench-smoke chaos
 
 .PHONY: model
 model: ## walk the protocol's states in larger worlds than test does; takes minutes and gigabytes

@@ -2,7 +2,7 @@
 // up` of its own, with everything embedded in a temporary folder. It applies the pipeline, runs k6 and exits as k6
 // does: 99 where a threshold was crossed.
 //
-// What must never happen: a `penstock up` that outlives it.
+// What must never happen: a `penstock up` or a k6 that outlives it.
 package main
 
 import (
@@ -17,11 +17,12 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"github.com/penstock-io/penstock/internal/testenv/child"
 	"github.com/penstock-io/penstock/loadtest/k6/up"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	code, err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	if err != nil {
@@ -90,14 +91,14 @@ func (t test) script() string { return filepath.Join(t.folder, "scenarios", t.sc
 
 // load applies the pipeline and runs k6.
 func (t test) load(ctx context.Context) (int, error) {
-	apply := t.command(ctx, t.penstock, "apply", filepath.Join(t.folder, "pipeline.yaml"))
+	apply := t.command(t.penstock, "apply", filepath.Join(t.folder, "pipeline.yaml"))
 	apply.Stdout = t.stderr // stdout is k6's
-	if err := apply.Run(); err != nil {
+	if err := runs(ctx, apply); err != nil {
 		return failed, fmt.Errorf("apply the pipeline: %w", err)
 	}
-	k6 := t.command(ctx, t.k6, append([]string{"run", "--quiet", t.script()}, t.args...)...)
+	k6 := t.command(t.k6, append([]string{"run", "--quiet", t.script()}, t.args...)...)
 	k6.Env = append(k6.Env, "LOAD_OUT="+t.out)
-	err := k6.Run()
+	err := runs(ctx, k6)
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && exit.ExitCode() > 0 {
 		return exit.ExitCode(), nil
@@ -108,10 +109,18 @@ func (t test) load(ctx context.Context) (int, error) {
 	return 0, nil
 }
 
-// command is asked to end with ctx, and then waited for.
-func (t test) command(ctx context.Context, program string, args ...string) *exec.Cmd {
-	c := exec.CommandContext(ctx, program, args...)
-	c.Cancel = func() error { return c.Process.Signal(syscall.SIGTERM) }
+func (t test) command(program string, args ...string) *exec.Cmd {
+	c := exec.Command(program, args...)
 	c.Env, c.Stdout, c.Stderr = t.env, t.stdout, t.stderr
 	return c
+}
+
+// runs runs a command, asks it to end with ctx, and waits for it.
+func runs(ctx context.Context, cmd *exec.Cmd) error {
+	p, err := child.Start(cmd)
+	if err != nil {
+		return err
+	}
+	defer context.AfterFunc(ctx, func() { p.Signal(syscall.SIGTERM) })()
+	return p.Err()
 }

@@ -3,7 +3,7 @@
 import { life, options as k6, settings } from "./lib/scenario.js";
 
 const s = settings({
-  jobs: 4, vus: 2, bytes: 200e6, upload: "before", probes: 5, timeout: 600, fastest: 250, p95: 300000, rowsPerSecond: 20000,
+  jobs: 4, vus: 2, bytes: 200e6, upload: "before", probes: 5, timeout: 600, fastest: 100, p95: 300000, rowsPerSecond: 20000,
 });
 const each = Math.ceil(s.jobs / s.vus);
 

@@ -3,7 +3,7 @@
 import { life, options as k6, settings } from "./lib/scenario.js";
 
 const s = settings({
-  rate: 200, calm: 5, calmSeconds: 20, duration: 15, vus: 1000, bytes: 1000, fastest: 250, p95: 20000, timeout: 120,
+  rate: 200, calm: 5, calmSeconds: 20, duration: 15, vus: 1000, bytes: 1000, fastest: 100, p95: 20000, timeout: 120,
 });
 
 export const options = k6(s, {

@@ -1,6 +1,6 @@
 // Package up runs a `penstock up` with everything embedded, on free ports, as a process of its own.
 //
-// What must never happen: one that outlives whoever started it and called Stop.
+// What must never happen: one that outlives whoever started it.
 package up
 
 import (
@@ -13,13 +13,15 @@ import (
 	"os/exec"
 	"strings"
 	"syscall"
+
+	"github.com/penstock-io/penstock/internal/testenv/child"
 )
 
 // Process is a `penstock up` that runs.
 type Process struct {
 	// Env is what other commands need to reach it: they find it by its data folder.
 	Env   []string
-	cmd   *exec.Cmd
+	child *child.Process
 	data  string
 	ended chan error
 }
@@ -33,9 +35,9 @@ func Start(ctx context.Context, program string, env []string, out io.Writer) (_ 
 	}
 	p.Env = append(env[:len(env):len(env)], "PENSTOCK_DATA="+p.data)
 	from, to := io.Pipe()
-	p.cmd = exec.Command(program, "up", "--log-level", "warn")
-	p.cmd.Env, p.cmd.Stdout, p.cmd.Stderr = p.Env, out, to
-	if err := p.cmd.Start(); err != nil {
+	cmd := exec.Command(program, "up", "--log-level", "warn")
+	cmd.Env, cmd.Stdout, cmd.Stderr = p.Env, out, to
+	if p.child, err = child.Start(cmd); err != nil {
 		return nil, errors.Join(fmt.Errorf("start penstock up: %w", err), os.RemoveAll(p.data))
 	}
 	ready, heard := make(chan struct{}), make(chan struct{})
@@ -44,7 +46,7 @@ func Start(ctx context.Context, program string, env []string, out io.Writer) (_ 
 		relay(from, out, ready)
 	}()
 	go func() {
-		err := p.cmd.Wait()
+		err := p.child.Err()
 		to.Close()
 		<-heard
 		p.ended <- err
@@ -61,12 +63,10 @@ func Start(ctx context.Context, program string, env []string, out io.Writer) (_ 
 
 // Stop asks it to end, waits until it has, and removes its data.
 func (p *Process) Stop() error {
-	err := p.cmd.Process.Signal(syscall.SIGTERM)
-	if errors.Is(err, os.ErrProcessDone) {
-		err = nil
-	}
-	if ended := <-p.ended; ended != nil {
-		err = errors.Join(err, fmt.Errorf("penstock up: %w", ended))
+	p.child.Signal(syscall.SIGTERM)
+	err := <-p.ended
+	if err != nil {
+		err = fmt.Errorf("penstock up: %w", err)
 	}
 	return errors.Join(err, os.RemoveAll(p.data))
 }
