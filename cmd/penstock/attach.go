@@ -14,7 +14,8 @@ import (
 // upFile is where `penstock up` says, in its data folder, how other commands reach it.
 const upFile = "up.json"
 
-// upInfo holds no secret: the keys of the embedded S3 gateway are in credentials.json, which only its owner may read.
+// upInfo holds no secret but what stands in the address of NATS. The keys of the embedded S3 gateway are in keysFile;
+// only their owner may read either.
 type upInfo struct {
 	NATS   string `json:"nats"`
 	S3     string `json:"s3"`
@@ -76,7 +77,12 @@ func (info upInfo) reach(v values, dir string) (map[string]string, error) {
 		return set, nil
 	}
 	keys, err := folderKeys(dir)
-	set["s3_access_key"], set["s3_secret_key"] = keys.Access, keys.Secret
+	for key, text := range map[string]string{ // whatever is configured for another store
+		"s3_access_key": keys.Access, "s3_secret_key": keys.Secret, "s3_session_token": "", "s3_region": "us-east-1",
+		"s3_style": "auto", "s3_ca": "",
+	} {
+		set[key] = text
+	}
 	return set, err
 }
 

@@ -47,6 +47,10 @@ func startEmbedded(ctx context.Context, v values, log *slog.Logger) (_ *embedded
 	if e.lock, err = lockFolder(dir); err != nil {
 		return nil, err
 	}
+	// One that was killed left it.
+	if err := os.Remove(filepath.Join(dir, upFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, contracts.Errorf(contracts.KindConfig, "data folder: %w", err)
+	}
 	if !v.given("nats_url") {
 		if e.nats, err = nats.Start(ctx, nats.Config{Dir: filepath.Join(dir, "nats"), Log: log}); err != nil {
 			return nil, err
@@ -61,12 +65,12 @@ func startEmbedded(ctx context.Context, v values, log *slog.Logger) (_ *embedded
 }
 
 func (e *embedded) startS3(ctx context.Context, v values, dir string, log *slog.Logger) error {
-	keys, err := gatewayKeys(v, dir)
+	keys, err := folderKeys(dir)
 	if err != nil {
 		return err
 	}
 	cfg := natsConfig(v, e.nats)
-	cfg.Name, cfg.Log = "penstock s3", log
+	cfg.Name, cfg.Log, cfg.Held = "penstock s3", log, heldNotices
 	e.notify, err = queue.Connect(ctx, cfg)
 	if contracts.KindOf(err) == contracts.KindUnavailable {
 		return fmt.Errorf("embedded S3, to tell what arrives: %w And is PENSTOCK_NATS_URL its address as seen from here?",
@@ -81,6 +85,9 @@ func (e *embedded) startS3(ctx context.Context, v values, dir string, log *slog.
 	})
 	return err
 }
+
+// heldNotices is for some 10,000 notifications.
+const heldNotices = 4 << 20
 
 // natsConfig is how to connect to the embedded server, or to the one that is configured where that is nil.
 func natsConfig(v values, server *nats.Server) queue.Config {
@@ -122,43 +129,26 @@ type keyPair struct {
 	Secret string `json:"secret_key"`
 }
 
-// gatewayKeys are those that are configured, and then the folder's from now on, or the folder's.
-func gatewayKeys(v values, dir string) (keyPair, error) {
-	k := keyPair{v.str("s3_access_key"), v.str("s3_secret_key")}
-	switch {
-	case k == keyPair{}:
-		return folderKeys(dir)
-	case k.Access == "" || k.Secret == "":
-		return k, contracts.Errorf(contracts.KindConfig, "keys of the embedded S3 gateway: found only one of "+
-			"PENSTOCK_S3_ACCESS_KEY and PENSTOCK_S3_SECRET_KEY: set both or neither")
-	}
-	return k, k.write(dir)
-}
-
-func (k keyPair) write(dir string) error {
-	data, err := json.Marshal(k)
-	if err == nil {
-		err = os.WriteFile(filepath.Join(dir, keysFile), data, 0o600)
-	}
-	if err != nil {
-		return contracts.Errorf(contracts.KindConfig, "keys of the embedded S3 gateway: %w", err)
-	}
-	return nil
-}
-
 func folderKeys(dir string) (keyPair, error) {
 	var k keyPair
 	path := filepath.Join(dir, keysFile)
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		k = keyPair{Access: "penstock-" + randomText(4), Secret: randomText(20)}
-		return k, k.write(dir)
+		if data, err = json.Marshal(k); err == nil {
+			err = os.WriteFile(path, data, 0o600)
+		}
+		return k, err
 	}
 	if err == nil {
 		err = json.Unmarshal(data, &k)
 	}
+	if err == nil && (k.Access == "" || k.Secret == "") {
+		err = errors.New("found no access_key or no secret_key")
+	}
 	if err != nil {
-		err = contracts.Errorf(contracts.KindConfig, "keys of the embedded S3 gateway: %s: %w", path, err)
+		err = contracts.Errorf(contracts.KindConfig,
+			"keys of the embedded S3 gateway: %s: %w: delete the file to have new ones made", path, err)
 	}
 	return k, err
 }

@@ -152,6 +152,9 @@ var errRolesEnded = errors.New("dispatcher and workers of this process ended bef
 func (a *app) newJob(ctx context.Context, p *plant, f loadFlags, name string, sources []string) (contracts.Job, error) {
 	compiled, err := a.compileFor(ctx, p, f, name, sources)
 	if err == nil {
+		_, err = inPlace(sources) // before anything is stored
+	}
+	if err == nil {
 		err = p.apply(ctx, compiled)
 	}
 	if err != nil {

@@ -56,7 +56,7 @@ const (
 // openPlant connects to what is configured and starts what is not.
 func openPlant(ctx context.Context, v values, log *slog.Logger, n need) (p *plant, err error) {
 	if p, err = newPlant(ctx, v, log); err != nil {
-		return p, err
+		return p, advised(err)
 	}
 	for _, part := range p.parts(n) {
 		if err = part.open(ctx); err != nil {
@@ -69,8 +69,8 @@ func openPlant(ctx context.Context, v values, log *slog.Logger, n need) (p *plan
 
 // advised says what to do next about a server that does not answer, or not us.
 func advised(err error) error {
-	switch contracts.KindOf(err) {
-	case contracts.KindUnavailable, contracts.KindDenied:
+	switch kind := contracts.KindOf(err); {
+	case kind == contracts.KindUnavailable, kind == contracts.KindDenied && !queue.Forbidden(err): // which advises already
 		return fmt.Errorf("%w: `penstock doctor`, with the same settings, looks at each server", err)
 	}
 	return err

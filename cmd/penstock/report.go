@@ -32,7 +32,7 @@ func (a *app) printReport(r contracts.Report) error {
 		fmt.Fprintf(a.Out, "  error    %s: %s\n", r.Error.Kind, r.Error.Message)
 	}
 	if o := r.Objects; o.Total > 0 && o.Skipped == o.Total {
-		fmt.Fprintln(a.Out, "  next     nothing was left to load: --force loads it again, "+
+		fmt.Fprintln(a.Out, "  next     nothing was left to load: `penstock load --force` loads it again, "+
 			"for example by a pipeline that was changed since")
 	}
 	if r.Objects.Failed > 1 {

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/penstock-io/penstock/contracts"
 	"github.com/penstock-io/penstock/dispatcher"
@@ -64,24 +65,38 @@ func inPlace(sources []string) ([]string, error) {
 // localAddress is a path's absolute form. A file or folder of that very name is meant by it, whatever wildcards it
 // holds; a folder ends in a slash.
 func localAddress(s string) (string, error) {
-	abs, err := filepath.Abs(strings.TrimPrefix(s, "file://"))
+	path := strings.TrimPrefix(s, "file://")
+	abs, err := filepath.Abs(path)
 	if err != nil {
 		return "", contracts.At(contracts.KindConfig, s, -1, "%w", err)
 	}
 	info, err := os.Stat(abs)
+	gone := errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
 	switch {
 	case err == nil && info.IsDir():
 		return dispatcher.EscapeGlob(filepath.ToSlash(abs)) + "/**", nil
 	case err == nil:
 		return dispatcher.EscapeGlob(filepath.ToSlash(abs)), nil
-	case errors.Is(err, fs.ErrNotExist) && strings.ContainsAny(s, `*?[\`):
-		return filepath.ToSlash(abs), nil
-	case errors.Is(err, fs.ErrNotExist):
+	case gone && strings.ContainsAny(path, `*?[\`):
+		return absoluteGlob(path)
+	case gone:
 		return "", usageError(contracts.At(contracts.KindMissing, abs, -1,
 			"no such file or folder: expected one of this machine's, a glob, or s3://bucket/key"))
 	default:
 		return "", contracts.At(contracts.KindDenied, abs, -1, "%w", err)
 	}
+}
+
+// absoluteGlob is a pattern in the working folder, whose own name is none.
+func absoluteGlob(pattern string) (string, error) {
+	if filepath.IsAbs(pattern) {
+		return filepath.ToSlash(filepath.Clean(pattern)), nil
+	}
+	folder, err := os.Getwd()
+	if err != nil {
+		return "", contracts.At(contracts.KindConfig, pattern, -1, "%w", err)
+	}
+	return filepath.ToSlash(filepath.Join(dispatcher.EscapeGlob(folder), pattern)), nil
 }
 
 // upload brings the local files that a source names into the state bucket. The key holds the path and the content's

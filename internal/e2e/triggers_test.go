@@ -94,8 +94,34 @@ func (l *lab) notify(target string) {
 func TestNotificationsOfTheGateway(t *testing.T) {
 	t.Parallel()
 	l := newHome(t)
+	l.upWithLanding("penstock")
+	a := watchArrivals(l)
+	a.everyKey()
+	a.again()
+}
+
+// TestNotificationsWhileNATSIsAway puts an object into the gateway of an `up` while its NATS, another process, is down.
+func TestNotificationsWhileNATSIsAway(t *testing.T) {
+	t.Parallel()
+	server := testenv.StartNATS(t, "")
+	l := newHome(t)
+	l.env = append(l.env, "PENSTOCK_NATS_URL="+server.URL, "PENSTOCK_NATS_PREFIX=lab")
+	up := l.upWithLanding("lab")
+	a := watchArrivals(l)
+	a.putText("in/early.csv", "id,n\na,1\n")
+	a.awaitJobs(1)
+	server.Kill()
+	up.says("NATS is gone")
+	a.putText("in/late.csv", "id,n\na,1\n")
+	server.Restart()
+	a.until("both objects are loaded", func() bool { return a.query("SELECT count(*) FROM arrivals")[0] == "2" })
+}
+
+// upWithLanding starts an `up` that only notifications tell of what arrives in the bucket landing, and reaches it.
+func (l *lab) upWithLanding(prefix string) *role {
+	l.t.Helper()
 	l.env = append(l.env, "PENSTOCK_RECONCILE=1h")
-	l.bucket, l.prefix = "landing", "penstock"
+	l.bucket, l.prefix = "landing", prefix
 	l.must(os.MkdirAll(l.dir+"/penstock-data/s3/landing", 0o755))
 	up := l.start("up")
 	up.says("msg=leading")
@@ -108,9 +134,7 @@ func TestNotificationsOfTheGateway(t *testing.T) {
 	l.readJSON("penstock-data/credentials.json", &keys)
 	l.openNATS(at.NATS)
 	l.dialS3(testenv.S3Server{URL: at.S3, AccessKey: keys.Access, SecretKey: keys.Secret})
-	a := watchArrivals(l)
-	a.everyKey()
-	a.again()
+	return up
 }
 
 // TestArrivalsWithoutNotifications relies on listings alone; some objects are there before the pipeline is.

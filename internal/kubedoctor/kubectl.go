@@ -98,7 +98,7 @@ func Command(name string) Kubectl {
 	}
 }
 
-// bounded keeps the beginning of what is written to it. It is no bytes.Buffer: whoever copies would fill that past Write.
+// bounded keeps the beginning of what is written to it. It embeds no bytes.Buffer: io.Copy would fill that past Write.
 type bounded struct {
 	kept bytes.Buffer
 	most int

@@ -29,6 +29,7 @@ type Config struct {
 	Replicas      int           // of each stream; 0 is 1 for a new stream and leaves an existing one alone
 	AckWait       time.Duration // lease of a delivered message; 0 is 30 s
 	MaxChunks     int64         // chunk messages in the queue, of all jobs; 0 is 1,000,000
+	Held          int           // bytes of what Notify is told while NATS is away; 0 holds none
 	Log           *slog.Logger  // nil discards
 }
 
@@ -41,7 +42,7 @@ const (
 func (c Config) withDefaults() Config {
 	c.Prefix = cmp.Or(c.Prefix, contracts.DefaultSubjects.Prefix)
 	c.Name = cmp.Or(c.Name, "penstock")
-	c.Inbox = cmp.Or(c.Inbox, inboxOf(c.User))
+	c.Inbox = cmp.Or(c.Inbox, inboxOf(cmp.Or(c.User, c.userOfURL())))
 	c.MaxAckPending = cmp.Or(c.MaxAckPending, defaultMaxAckPending)
 	c.AckWait = cmp.Or(c.AckWait, defaultAckWait)
 	c.MaxChunks = cmp.Or(c.MaxChunks, int64(defaultMaxChunks))
@@ -73,6 +74,19 @@ func (c Config) check() error {
 			"max ack pending %d, replicas %d, ack wait %s, max chunks %d", c.MaxAckPending, c.Replicas, c.AckWait, c.MaxChunks)
 	}
 	return nil
+}
+
+// userOfURL is the user that stands in the address; "" where none does.
+func (c Config) userOfURL() string {
+	first, _, _ := strings.Cut(c.URL, ",")
+	u, err := url.Parse(strings.TrimSpace(first))
+	if err != nil || u.User == nil {
+		return ""
+	}
+	if _, ok := u.User.Password(); !ok {
+		return "" // it is a token
+	}
+	return u.User.Username()
 }
 
 // address is the URL list as errors may show it: without user, password and token.

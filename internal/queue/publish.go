@@ -93,7 +93,7 @@ func (q *Queue) PublishEvent(ctx context.Context, e contracts.Event) error {
 }
 
 // Notify tells dispatchers of an object that was created, as an S3 server of its own would: at once, without an answer.
-// What is told while NATS is away is lost; listings find what notifications miss.
+// What is told while NATS is away waits as far as Config.Held has room; listings find what notifications miss.
 func (q *Queue) Notify(data []byte) {
 	if err := q.nc.Publish(q.subjects.Notifications(), data); err != nil {
 		q.log.Debug("a bucket notification is lost", "error", err)

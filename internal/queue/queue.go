@@ -99,6 +99,10 @@ func (q *Queue) options(ctx context.Context) ([]nats.Option, error) {
 	if deadline, ok := ctx.Deadline(); ok {
 		timeout = min(timeout, time.Until(deadline))
 	}
+	held := -1
+	if q.cfg.Held > 0 {
+		held = q.cfg.Held
+	}
 	opts := []nats.Option{
 		nats.Name(q.cfg.Name),
 		nats.CustomInboxPrefix(q.cfg.Inbox),
@@ -107,7 +111,7 @@ func (q *Queue) options(ctx context.Context) ([]nats.Option, error) {
 		nats.MaxReconnects(-1),
 		nats.ReconnectWait(reconnectWait),
 		nats.IgnoreAuthErrorAbort(), // rotated credentials are no reason to give up for ever
-		nats.ReconnectBufSize(-1),   // a nak that is sent after a reconnect may hit a newer delivery
+		nats.ReconnectBufSize(held), // a nak that is sent after a reconnect may hit a newer delivery
 		nats.ErrorHandler(q.onError),
 		nats.DisconnectErrHandler(q.onDisconnect),
 		nats.ReconnectHandler(q.onReconnect),

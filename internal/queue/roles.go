@@ -12,8 +12,8 @@ import (
 // Role is what a process uses the queue for. Each may have a NATS user of its own, granted no more than it needs.
 type Role string
 
-// The roles. Submitters publish jobs and follow what becomes of them; dispatchers do that, too, since people mend loads in
-// their pods, and make streams and consumers.
+// The roles. Submitters publish jobs and follow what becomes of them; dispatchers do that, too, since people mend loads
+// in their pods, and make streams and consumers.
 const (
 	Dispatcher Role = "dispatcher"
 	Worker     Role = "worker"

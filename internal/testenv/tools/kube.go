@@ -53,8 +53,8 @@ func kubeCached(elem ...string) (string, error) {
 }
 
 // Kubernetes installs what a cluster on this machine needs: containerd, etcd and their kin where this process may, the
-// programs of Kubernetes and KEDA, built from source, and Servers. It takes 20 minutes of two cores; a second call finds
-// all there, and one after a break goes on. All is built at once: whoever downloads or links leaves a core idle.
+// programs of Kubernetes and KEDA, built from source, and Servers. It takes 20 minutes of two cores. A second call
+// finds all there, and one after a break goes on. All is built at once: whoever downloads or links leaves a core idle.
 func (in Installer) Kubernetes(ctx context.Context) error {
 	cache, err := CacheDir()
 	if err != nil {
