@@ -163,11 +163,13 @@ e2e-build: kube-setup
 	@mkdir -p bin/e2e && \
 		CGO_ENABLED=0 go build -trimpath -tags timetzdata -o bin/e2e/penstock ./cmd/penstock && \
 		go build -o bin/withkube ./internal/kube/cmd/withkube && \
-		go test -c -tags e2e -o bin/e2e/e2e.test ./internal/kube/e2e && echo "e2e: programs in $$SECONDS s"
+		go test -c -tags e2e -o bin/e2e/e2e.test ./internal/kube/e2e && \
+		IMAGE=localhost/penstock:e2e ARCHS=$$(go env GOARCH) OUT=bin/e2e manifests/image.sh && \
+		mv bin/e2e/penstock-$$(go env GOARCH).tar bin/e2e/image.tar && echo "e2e: programs and image in $$SECONDS s"
 
 # Tests run in a cluster of their own; what is left to look at goes to bin/e2e.
 E2E := cd internal/kube/e2e && $(CURDIR)/bin/withkube -logs $(CURDIR)/bin/e2e/logs $(CURDIR)/bin/e2e/e2e.test \
-	-penstock $(CURDIR)/bin/e2e/penstock -out $(CURDIR)/bin/e2e -test.v
+	-penstock $(CURDIR)/bin/e2e/penstock -image $(CURDIR)/bin/e2e/image.tar -out $(CURDIR)/bin/e2e -test.v
 
 .PHONY: e2e
 e2e: e2e-build ## manifests/ on a real Kubernetes with KEDA, under load, while pods come and go: timeline and logs in bin/e2e

@@ -31,15 +31,14 @@ func (h Head) Bind(object string, f contracts.CSVFormat, inputs []string, strict
 	}
 	b.Positions = make([]int, len(inputs))
 	for i, name := range inputs {
-		if b.Positions[i] = slices.Index(h.Names, name); b.Positions[i] >= 0 || strict {
-			continue
-		}
-		return contracts.Binding{}, h.lacks(object, f, name)
+		b.Positions[i] = slices.Index(h.Names, name)
 	}
-	if strict {
-		if err := h.checkStrict(object, inputs); err != nil {
-			return contracts.Binding{}, err
-		}
+	check := h.checkStrict
+	if !strict {
+		check = h.checkLacks
+	}
+	if err := check(object, f, inputs); err != nil {
+		return contracts.Binding{}, err
 	}
 	return b, h.checkTwice(object, inputs)
 }
@@ -47,17 +46,23 @@ func (h Head) Bind(object string, f contracts.CSVFormat, inputs []string, strict
 // Require wants names to be in the header: the key columns, say, where strict lets the others be absent. An object
 // without a header is in order.
 func (h Head) Require(object string, f contracts.CSVFormat, names []string) error {
-	for _, name := range names {
-		if h.Names != nil && !slices.Contains(h.Names, name) {
-			return h.lacks(object, f, name)
-		}
+	if h.Names == nil {
+		return nil
 	}
-	return nil
+	return h.checkLacks(object, f, names)
 }
 
-func (h Head) lacks(object string, f contracts.CSVFormat, name string) error {
-	return contracts.At(contracts.KindInput, object, -1, "header lacks %q: found %s%s",
-		name, list(h.Names), h.hint(f, name))
+// checkLacks wants names to be in the header.
+func (h Head) checkLacks(object string, f contracts.CSVFormat, names []string) error {
+	lacks := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return slices.Contains(h.Names, name) })
+	if len(lacks) == 0 {
+		return nil
+	}
+	hint := h.hint(f, lacks[0])
+	if hint == "" && len(lacks) == len(names) {
+		hint = "; where files have no header, set csv.header: false and `from` to positions from 0"
+	}
+	return contracts.At(contracts.KindInput, object, -1, "header lacks %s: found %s%s", list(lacks), list(h.Names), hint)
 }
 
 // checkTwice wants an input to be one field.
@@ -73,7 +78,7 @@ func (h Head) checkTwice(object string, inputs []string) error {
 }
 
 // checkStrict wants every name of the header to be an input.
-func (h Head) checkStrict(object string, inputs []string) error {
+func (h Head) checkStrict(object string, _ contracts.CSVFormat, inputs []string) error {
 	for i, name := range h.Names {
 		if !slices.Contains(inputs, name) {
 			return contracts.At(contracts.KindInput, object, -1, "header has %q as field %d, which is no column: expected "+
@@ -114,6 +119,9 @@ func (h Head) hint(f contracts.CSVFormat, name string) string {
 		if len(h.Names) > 0 && strings.HasPrefix(h.Names[0], magic) {
 			return fmt.Sprintf("; the file begins as %s does: set source.compression: %s", name, name)
 		}
+	}
+	if len(h.Names) > 0 && strings.HasPrefix(h.Names[0], "PK\x03\x04") {
+		return "; the file begins as a ZIP does: unpack it, or pack it by gzip or zstd"
 	}
 	if len(h.Names) == 1 {
 		for _, other := range []string{",", ";", "\t", "|"} {

@@ -10,20 +10,14 @@ import (
 	"strings"
 )
 
-// Image is what a container starts from: one static program and, where it needs them, other files by their paths.
-type Image struct {
-	Program string            // its path on this machine; it is the entry point
-	Files   map[string]string // path inside: path on this machine
-}
-
-// Import builds an image and hands it to containerd. There is no registry.
-func (c *Cluster) Import(ctx context.Context, name string, image Image) error {
+// importProgram makes an image of one static program and hands it to containerd. There is no registry.
+func (c *Cluster) importProgram(ctx context.Context, name, program string) error {
 	dir, err := os.MkdirTemp(c.dir, "image-")
 	if err != nil {
 		return fmt.Errorf("image %s: %w", name, err)
 	}
 	defer os.RemoveAll(dir)
-	if err := image.write(dir); err != nil {
+	if err := writeImage(filepath.Join(dir, "root"), program); err != nil {
 		return fmt.Errorf("image %s: %w", name, err)
 	}
 	archive := filepath.Join(dir, "image.tar")
@@ -36,25 +30,25 @@ func (c *Cluster) Import(ctx context.Context, name string, image Image) error {
 			return fmt.Errorf("image %s: %w", name, err)
 		}
 	}
-	return c.ctr(ctx, "images", "import", archive)
+	return c.ImportArchive(ctx, archive)
 }
 
-// write puts what the image is built from into a folder.
-func (i Image) write(dir string) error {
-	name := "/" + filepath.Base(i.Program)
-	files := map[string]string{name: i.Program}
-	for to, from := range i.Files {
-		files[to] = from
-	}
-	for to, from := range files {
-		if err := copyFile(from, filepath.Join(dir, "root", "files", to)); err != nil {
-			return err
-		}
-	}
-	containerfile := fmt.Sprintf("FROM scratch\nCOPY files/ /\nUSER 65532:65532\nENTRYPOINT [%q]\n", name)
-	return os.WriteFile(filepath.Join(dir, "root", "Containerfile"), []byte(containerfile), 0o644)
+// ImportArchive hands an OCI archive to containerd.
+func (c *Cluster) ImportArchive(ctx context.Context, path string) error {
+	return c.ctr(ctx, "images", "import", path)
 }
 
+// writeImage puts what the image is built from into a folder.
+func writeImage(dir, program string) error {
+	name := filepath.Base(program)
+	if err := copyFile(program, filepath.Join(dir, name)); err != nil {
+		return err
+	}
+	containerfile := fmt.Sprintf("FROM scratch\nCOPY %[1]s /\nUSER 65532:65532\nENTRYPOINT [\"/%[1]s\"]\n", name)
+	return os.WriteFile(filepath.Join(dir, "Containerfile"), []byte(containerfile), 0o644)
+}
+
+// copyFile keeps the mode.
 func copyFile(from, to string) error {
 	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
 		return err
@@ -64,7 +58,11 @@ func copyFile(from, to string) error {
 		return err
 	}
 	defer in.Close()
-	out, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o755)
+	info, err := in.Stat()
+	if err != nil {
+		return err
+	}
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, info.Mode().Perm())
 	if err != nil {
 		return err
 	}

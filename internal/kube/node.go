@@ -37,7 +37,7 @@ func (s *starter) containers(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return s.Import(ctx, pauseImage, Image{Program: pause})
+	return s.importProgram(ctx, pauseImage, pause)
 }
 
 // kubelet starts the node and returns when it is ready.

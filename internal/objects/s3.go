@@ -75,6 +75,7 @@ func NewS3(ctx context.Context, c S3Config) (*S3, error) {
 	s := &S3{url: u.String(), client: *once, uploader: uploader, transport: transport, near: far{}}
 	if c.Near != nil {
 		s.near = c.Near
+		s.url += " (embedded, as PENSTOCK_S3_URL is not set)"
 	}
 	return s, nil
 }

@@ -27,7 +27,7 @@ import (
 var (
 	outDir  = flag.String("out", "", "folder of what is left to look at: timeline, manifests as applied")
 	program = flag.String("penstock", "", "path of a static penstock")
-	certs   = flag.String("certs", "/etc/ssl/certs/ca-certificates.crt", "authorities for the image")
+	archive = flag.String("image", "", "path of the image, as manifests/image.sh makes it")
 )
 
 // patience bounds each wait for something that must come. How long things take is recorded and no matter of the test.
@@ -60,7 +60,7 @@ type lab struct {
 func newLab(t *testing.T) *lab {
 	t.Helper()
 	l := &lab{t: t, cluster: kube.Attach(), dir: t.TempDir()}
-	if l.cluster == nil || *program == "" || *outDir == "" {
+	if l.cluster == nil || *program == "" || *archive == "" || *outDir == "" {
 		t.Fatal("no cluster: run `make e2e`")
 	}
 	l.passwords = map[string]string{}
@@ -73,11 +73,7 @@ func newLab(t *testing.T) *lab {
 	g.Go(func() error { return l.startCassandra(ctx) })
 	g.Go(func() error { return l.startS3(ctx) })
 	g.Go(func() error { return l.startNATS(ctx) })
-	g.Go(func() error {
-		return l.cluster.Import(ctx, image, kube.Image{
-			Program: *program, Files: map[string]string{"/etc/ssl/certs/ca-certificates.crt": *certs},
-		})
-	})
+	g.Go(func() error { return l.cluster.ImportArchive(ctx, *archive) })
 	l.must(g.Wait())
 	l.connect(ctx)
 	return l
