@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 
@@ -77,12 +78,10 @@ func (info upInfo) reach(v values, dir string) (map[string]string, error) {
 		return set, nil
 	}
 	keys, err := folderKeys(dir)
-	for key, text := range map[string]string{ // whatever is configured for another store
+	maps.Copy(set, map[string]string{ // whatever is configured for another store
 		"s3_access_key": keys.Access, "s3_secret_key": keys.Secret, "s3_session_token": "", "s3_region": "us-east-1",
 		"s3_style": "auto", "s3_ca": "",
-	} {
-		set[key] = text
-	}
+	})
 	return set, err
 }
 

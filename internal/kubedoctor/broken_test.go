@@ -43,6 +43,10 @@ func brokenKEDA() []broken {
 			w.find(t, object).List("spec.triggers")[0]["type"] = "cron"
 		}},
 		{"wrong stream", "kind", func(t *testing.T, w *world) { w.trigger(t)["stream"] = "CHUNK" }},
+		{"stream of what is no worker", "kind", func(t *testing.T, w *world) {
+			set(w.find(t, object), "penstock-dispatcher", "spec", "scaleTargetRef", "name")
+			w.trigger(t)["stream"] = "JOBS"
+		}},
 		{"wrong consumer", "kind", func(t *testing.T, w *world) { w.trigger(t)["consumer"] = "worker" }},
 		{"no account", "kind", func(t *testing.T, w *world) { delete(w.trigger(t), "account") }},
 		{"no status", "kind", func(t *testing.T, w *world) { delete(w.find(t, object), "status") }},

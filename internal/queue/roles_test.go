@@ -65,6 +65,7 @@ authorization {users: [
   {user: cid, password: c, permissions: {publish: ">", subscribe: "answers.to.cid.>"}}
 ]}`)
 	works(t, queue.Config{URL: "nats://" + addr, User: "ann", Password: "a"})
+	works(t, queue.Config{URL: "nats://ann:a@" + addr})
 	works(t, queue.Config{URL: "nats://" + addr, User: "b.b", Password: "b"}) // no single token
 	works(t, queue.Config{URL: "nats://" + addr, User: "cid", Password: "c", Inbox: "answers.to.cid"})
 	for _, bad := range []string{"a.>", "a.*", "a b", "a.", ".a", "ä"} {
