@@ -23,7 +23,7 @@ type Config struct {
 	CAFile            string // PEM; "" is the system's roots
 	CertFile, KeyFile string // PEM, the client's own; both or neither
 
-	Inbox         string        // what answers' subjects begin with; "" is _INBOX.USER, or _INBOX without a user name here or in URL
+	Inbox         string        // what answers' subjects begin with; "" is _INBOX.USER, here or in URL; else _INBOX
 	Name          string        // of the connection, as NATS lists it; "" is penstock
 	MaxAckPending int           // messages that all holders of one consumer may hold; 0 is 4096
 	Replicas      int           // of each stream; 0 is 1 for a new stream and leaves an existing one alone
